@@ -1,0 +1,53 @@
+# Two commands matter: `make run` and `make test`. Everything else is for developers.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export CARGO_BUILD_JOBS ?= 2
+export MATURIN_NO_INSTALL_RUST := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: help run setup test lint format clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+run: setup ## set everything up and start a development node
+	@$(BIN)/palaver dev $(ARGS)
+
+setup: $(VENV)/.built ## set everything up; leaves the command at .venv/bin/palaver
+
+$(VENV)/.created:
+	@command -v cargo >/dev/null || { echo "palaver needs cargo to build its native core: install Rust 1.85 or newer (Debian: rustup), then run make again"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "palaver needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.dependencies: $(VENV)/.created pyproject.toml
+	$(BIN)/pip install -q "maturin>=1.7,<2"
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.dependencies $(RUST_SOURCES)
+	$(BIN)/maturin develop -q --release -E dev
+	@touch $@
+
+test: setup ## set everything up and pass all tests
+	cargo test -q --workspace
+	$(BIN)/pytest $(ARGS)
+
+lint: setup ## every check that is not a test
+	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest palaver.core._native
+	cargo fmt --all --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+
+format: setup ## put the code into its form
+	$(BIN)/ruff check -q --fix python tests benches
+	$(BIN)/ruff format -q python tests benches
+	cargo fmt --all
+
+clean: ## remove what was built
+	rm -rf $(VENV) target

@@ -1,0 +1,1 @@
+"""Palaver: a distributed WebRTC signaling node."""

@@ -1,0 +1,125 @@
+"""What the signaling side asks of the outside: a socket, a media node, a room directory.
+
+A port belongs to the one who calls it. The gateway, the media package and the cluster fill these in; the tests
+fill them in with the real things or with a double that obeys the same suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+Kind = Literal["audio", "video", "data"]
+Direction = Literal["send", "recv"]
+TransportState = Literal["new", "connecting", "connected", "failed", "closed"]
+
+
+class Connection(Protocol):
+    """One client's socket, as signaling sees it. All calls are synchronous, never raise and never block."""
+
+    id: int
+    """Unique within the process, never used again."""
+    address: str
+    """The client's IP address (the proxy's word for it, where the proxy is trusted)."""
+    bearer: str | None
+    """The token that came as subprotocol `bearer.<jwt>` (or in the query, where the operator turned that on)."""
+    binary: bool
+    """Whether the session speaks MessagePack in binary frames (True) or JSON in text frames; fixed by its first frame."""
+    authenticated: bool
+    """Set by signaling: a connection that is not authenticated in time is closed, and has the small message limit."""
+
+    def send(self, message: bytes, droppable: bool = False) -> None:
+        """Queues one message for the client. A droppable one is shed when the queue is long."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Sends what is queued, then a CLOSE frame. `code` is an RFC 6455 or palaver close code; later sends are ignored."""
+
+
+class TransportHandle(Struct, frozen=True):
+    """Names one WebRTC transport at the media node: whose it is and which."""
+
+    node: str
+    """The media node that it lives on."""
+    room: str
+    peer: str
+    transport: str
+
+
+class Answer(Struct, frozen=True):
+    sdp: str
+    consumers: dict[str, str]
+    """Consumer id → mid of the media section that carries it, for all consumers that have one."""
+
+
+class Candidate(Struct, frozen=True, omit_defaults=True):
+    """W3C RTCIceCandidateInit (webrtc-pc § 4.8.1.1). An empty `candidate` is end-of-candidates."""
+
+    candidate: str
+    sdpMid: str | None = None
+    sdpMLineIndex: int | None = None
+    usernameFragment: str | None = None
+
+
+class MediaEvents(Protocol):
+    """What the media node reports. Called on the loop, in order, never from within a call of MediaNode."""
+
+    def transport_state(self, handle: TransportHandle, state: TransportState) -> None: ...
+
+
+class MediaNode(Protocol):
+    """An SFU behind signaling. The synchronous verbs only note what is wanted and never fail for unknown ids.
+
+    Order matters only per transport; the node keeps it. Every `async` verb raises BadSdp for an SDP it cannot
+    apply and MediaUnavailable when it cannot serve at all; then the transport is as it was before.
+    """
+
+    node: str
+    """The node's id; every handle carries it."""
+
+    async def accept_offer(self, handle: TransportHandle, direction: Direction, sdp: str) -> Answer:
+        """Applies a client's offer (creating the transport at need) and returns the complete answer, all candidates in it."""
+        ...
+
+    async def make_offer(self, handle: TransportHandle) -> Answer:
+        """Makes the node's own offer for a transport with consumers (creating it at need); `sdp` is the offer."""
+        ...
+
+    async def accept_answer(self, handle: TransportHandle, sdp: str) -> None:
+        """Applies the client's answer to the last offer of `make_offer`."""
+        ...
+
+    def add_candidates(self, handle: TransportHandle, candidates: Sequence[Candidate]) -> None: ...
+
+    def produce(self, handle: TransportHandle, producer: str, kind: Kind, mid: str | None, paused: bool) -> None:
+        """Names a track that the transport sends: the one with this mid, else the first unnamed one of that kind."""
+
+    def consume(
+        self, handle: TransportHandle, consumer: str, producer: str, kind: Kind, paused: bool
+    ) -> str | None:
+        """Lets the transport receive a producer of the same room. Returns the mid, where the transport already
+        has a free media section of that kind; None where one has to be offered first."""
+        ...
+
+    def pause_producer(self, room: str, producer: str, paused: bool) -> None: ...
+
+    def pause_consumer(self, room: str, consumer: str, paused: bool) -> None: ...
+
+    def close_producer(self, room: str, producer: str) -> None: ...
+
+    def close_consumer(self, room: str, consumer: str) -> None: ...
+
+    def close_transport(self, handle: TransportHandle) -> None: ...
+
+    def stats(self) -> dict[str, int]:
+        """Counters for metrics: transports, producers, consumers, framesForwarded."""
+        ...
+
+
+class RoomDirectory(Protocol):
+    """Who owns a room, at which epoch. A single node: always itself, epoch 1."""
+
+    def owner(self, room: str) -> tuple[str, int]:
+        """Returns (node, epoch)."""
+        ...
