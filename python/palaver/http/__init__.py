@@ -1,0 +1,3 @@
+"""The side port: what operators and browsers fetch over plain HTTP. aiohttp is imported when it starts."""
+
+from palaver.http.side_port import SidePort as SidePort

@@ -1,0 +1,7 @@
+"""What a node says about itself: counters that others keep, shown to whoever scrapes them."""
+
+from palaver.observe.exporter import MetricsExporter as MetricsExporter
+from palaver.observe.metric import Metric as Metric
+from palaver.observe.metric import Source as Source
+from palaver.observe.metric import counters as counters
+from palaver.observe.metric import gauges as gauges
