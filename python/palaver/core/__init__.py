@@ -1,0 +1,39 @@
+"""The gossip core on its own: ``from palaver.core import MembershipTable``. The manual is ``_native.pyi``."""
+
+try:
+    from palaver.core._native import (
+        ArgumentError,
+        CapacityError,
+        CoreError,
+        FanoutStrategy,
+        KeyManager,
+        MembershipTable,
+        MessageCache,
+        Node,
+        NodeMetadata,
+    )
+except ModuleNotFoundError as error:
+    if error.name != "palaver.core._native":
+        raise
+    raise ImportError(
+        "palaver's native core has not been built for this Python: run make setup in the source tree,"
+        " or install a wheel with pip install palaver",
+        name=error.name,
+    ) from None
+
+from palaver.core.types import Members, Row, Status
+
+__all__ = [
+    "ArgumentError",
+    "CapacityError",
+    "CoreError",
+    "FanoutStrategy",
+    "KeyManager",
+    "Members",
+    "MembershipTable",
+    "MessageCache",
+    "Node",
+    "NodeMetadata",
+    "Row",
+    "Status",
+]

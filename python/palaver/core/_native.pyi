@@ -1,0 +1,244 @@
+"""The manual of the native core.
+
+Words used throughout:
+
+node id
+    Sixteen bytes, the start of the BLAKE3 hash of a public key. In Python it is a ``str``: 32 lower-case hex
+    digits, or a name of 1 to 15 characters from ``A-Z a-z 0-9 . _ : -`` that stands for itself padded with
+    zeros. Names are for tables without signatures, such as tests. Arguments may also be the 16 ``bytes``.
+now
+    Seconds of a monotonic clock, finite and not negative. Where it is left out, ``time.monotonic()`` is read.
+    Give it to live through an hour in a millisecond. One object must always be given times of the same clock.
+errors
+    CoreError(ValueError)
+    ├── ArgumentError      an argument breaks a rule, which the message names
+    └── CapacityError      a structure is as full as it may get
+    A wrong type is a TypeError. Whatever is raised, nothing was changed.
+threads
+    Every class may be used from several threads at once, with or without the interpreter lock.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, final
+
+from palaver.core.types import Members, Row, Status
+
+__all__ = [
+    "ArgumentError",
+    "CapacityError",
+    "CoreError",
+    "FanoutStrategy",
+    "KeyManager",
+    "MembershipTable",
+    "MessageCache",
+    "Node",
+    "NodeMetadata",
+]
+
+_T = TypeVar("_T")
+
+class CoreError(ValueError):
+    """The root of what the native core raises. No state was changed."""
+
+class ArgumentError(CoreError):
+    """An argument breaks a rule, which the message names."""
+
+class CapacityError(CoreError):
+    """A structure is as full as it may get."""
+
+@final
+class NodeMetadata:
+    """Where a node runs: a frozen value, compared and hashed by its names.
+
+    Each name is at most 64 bytes of UTF-8 without control characters; empty means "not said".
+    Raises ArgumentError for other names.
+    """
+
+    def __new__(cls, region: str = "", zone: str = "") -> NodeMetadata: ...
+    @property
+    def region(self) -> str:
+        """For example ``eu-west``."""
+    @property
+    def zone(self) -> str:
+        """The zone within the region. Nodes of one zone tend to fail together."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Node:
+    """The record of one member. All of it is fixed but the last heartbeat.
+
+    Raises ArgumentError for a bad id, an incarnation outside 0 to 2**61 - 1, an unknown status or a bad time.
+    """
+
+    def __new__(
+        cls,
+        node_id: str | bytes,
+        incarnation: int = 0,
+        status: Status = "alive",
+        last_heartbeat: float = 0.0,
+        metadata: NodeMetadata | None = None,
+    ) -> Node: ...
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def incarnation(self) -> int:
+        """How often the node has answered for itself. Only the node raises its own (SWIM 2002, §4.2)."""
+    @property
+    def status(self) -> Status: ...
+    @property
+    def last_heartbeat(self) -> float:
+        """When it was last heard, 0.0 for never."""
+    @property
+    def metadata(self) -> NodeMetadata: ...
+    def heartbeat(self, now: float | None = None) -> float:
+        """Notes that the node was heard and returns its last heartbeat; an earlier time changes nothing."""
+
+@final
+class MembershipTable:
+    """One node's view of the cluster, as a join-semilattice: gossip may come in any order, twice, or in
+    pieces.
+
+    Of two statements about a node the one with the larger ``incarnation << 3 | rank`` holds, with the ranks
+    alive 0, suspect 1, unreachable 2, dead 3, left 4, banned 5. A dead node that was unknown is kept, so that
+    nobody can revive it at the same incarnation. At the last incarnation, 2**61 - 1, a node can only be alive
+    or banned: it could not answer.
+
+    Hearing of oneself as suspect, unreachable, dead or left at incarnation ``i`` makes oneself alive at ``i +
+    1``: pass the row that ``merge`` returns on at once. After ``update(own_id, status="left")`` the table
+    says left instead.
+
+    A member takes about 75 bytes. ``max_members`` (1 to 2**32 - 1) bounds what strangers can make the table
+    hold; set it to a few times the size the cluster may have.
+    """
+
+    def __new__(cls, self_node_id: str | bytes, *, max_members: int = 1048576) -> MembershipTable: ...
+    @property
+    def self_node_id(self) -> str: ...
+    @property
+    def members(self) -> Members:
+        """All members, the own node first: a new dict each time, ``{id: (incarnation, status,
+        last_heartbeat)}``.
+        """
+    def snapshot(self) -> Members:
+        """The same dict as ``members``, for ``merge`` on another node."""
+    def get(self, node_id: str | bytes) -> Row | None:
+        """The row of one member, without building the dict."""
+    def merge(self, incoming: Members, *, now: float | None = None) -> Members:
+        """Joins what another node says and returns the news: the rows whose status or incarnation rose, as
+        they are now.
+
+        The news is all that is worth telling others; merged elsewhere it has the same effect as ``incoming``.
+        ``last_heartbeat`` becomes max(own, min(theirs, now)); it alone is never news. A row may be a list of
+        three, as JSON makes it. Raises ArgumentError or TypeError when any row is malformed and CapacityError
+        when there would be more than ``max_members``: then no row was joined.
+        """
+    def update(
+        self,
+        node_id: str | bytes,
+        incarnation: int | None = None,
+        status: Status = "alive",
+        last_heartbeat: float | None = None,
+        *,
+        now: float | None = None,
+    ) -> bool:
+        """Joins one statement of this node's own and says whether it was news.
+
+        No ``incarnation`` means the one the node is known at, or 0; no ``last_heartbeat`` means ``now`` for a
+        node that is alive and otherwise leaves it. ``update(node_id)`` is therefore a heartbeat. Raises as
+        ``merge`` does.
+        """
+    @property
+    def root(self) -> bytes:
+        """Sixteen bytes that are equal on two tables exactly when all ids, incarnations and statuses are.
+
+        The sum modulo 2**128 of a keyed BLAKE3 hash per member, kept up with every change. It covers no
+        heartbeats.
+        """
+    def __len__(self) -> int: ...
+    def __contains__(self, node_id: str | bytes, /) -> bool: ...
+
+@final
+class MessageCache:
+    """Which messages have been seen: remembers at least the last ``capacity`` different ids, never more than
+    twice that.
+
+    An id is whatever names a message, ``bytes`` or ``str`` (its UTF-8 form) of any length; 128 bits of its
+    BLAKE3 hash are kept. A ``capacity`` is from 1 to 2**26; choose messages per second times the seconds a
+    copy may still arrive. All memory is taken at the start: 36 to 76 bytes for each id of ``capacity``.
+
+    Track a message only after its sender has been authenticated, or a stranger could claim ids before their
+    owner.
+    """
+
+    def __new__(cls, capacity: int = 65536) -> MessageCache: ...
+    @property
+    def capacity(self) -> int: ...
+    def is_duplicate(self, msg_id: bytes | str) -> bool:
+        """Whether the id has been tracked. Changes nothing."""
+    def track(self, msg_id: bytes | str) -> bool:
+        """Remembers the id as the latest. True if it was new, so that one call both asks and remembers."""
+    def track_many(self, msg_ids: Sequence[bytes]) -> list[bool]:
+        """What ``track`` says for each in turn, with the interpreter released."""
+    def clear(self) -> None:
+        """Forgets everything."""
+    def __len__(self) -> int:
+        """How many ids are held."""
+    def __contains__(self, msg_id: bytes | str, /) -> bool: ...
+
+@final
+class FanoutStrategy:
+    """Picks gossip targets from a random sequence of its own.
+
+    The same ``seed`` (0 to 2**64 - 1) and calls give the same picks on every platform; without one the
+    operating system gives it.
+    """
+
+    def __new__(cls, *, seed: int | None = None) -> FanoutStrategy: ...
+    def select_targets(self, nodes: Iterable[_T], k: int) -> list[_T]:
+        """``k`` different elements of ``nodes``, or all if there are no more; every set of k is equally
+        likely.
+
+        O(k) for a list or tuple (Floyd's method); anything else is made a list first. The order of the picks
+        means nothing. Leave your own node out of ``nodes``. Raises ArgumentError when ``k`` is negative.
+        """
+
+@final
+class KeyManager:
+    """Holds a node's Ed25519 key (RFC 8032) and signs with it.
+
+    ``seed`` is the 32-byte private key; without one the operating system gives it. Raises ArgumentError for
+    another size. ``repr`` shows the node id, never the key.
+
+    A signature is valid when the cofactored equation of RFC 8032 §5.1.7 holds, ``s`` is below the group
+    order, and ``R`` and the key are canonical and not of small order: one rule, whether verified alone or in
+    a batch.
+    """
+
+    def __new__(cls, seed: bytes | None = None) -> KeyManager: ...
+    @property
+    def node_id(self) -> str:
+        """32 hex digits: the first 16 bytes of BLAKE3 of the public key."""
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+    def get_private_key(self) -> bytes:
+        """The 32-byte seed. Whoever has it is this node."""
+    def sign(self, data: bytes) -> bytes:
+        """The 64-byte signature over ``data``, the same every time. The interpreter is released meanwhile."""
+    def verify_signature(self, data: bytes, signature: bytes, public_key: bytes | None = None) -> bool:
+        """Whether ``signature`` over ``data`` was made with ``public_key``, or with the own key if that is
+        left out.
+
+        A signature or key that is none, or has another size, is not valid. The interpreter is released
+        meanwhile.
+        """
+    @staticmethod
+    def verify_batch(items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]:
+        """What ``verify_signature`` says for each ``(data, signature, public_key)``, in about half of the
+        time or less.
+
+        All are checked in one equation; if it fails, halves are tried until the false ones are found. The
+        interpreter is released meanwhile.
+        """

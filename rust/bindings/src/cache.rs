@@ -1,0 +1,84 @@
+//! MessageCache.
+
+use palaver_core as core;
+use palaver_core::MessageId;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyInt, PyString};
+
+use crate::convert::{count, hasher, wrong_type};
+use crate::error::Refused;
+use crate::lock::Locked;
+
+/// What names a message: bytes, or text that stands for its UTF-8 form.
+struct IdOf(MessageId);
+
+impl<'py> FromPyObject<'_, 'py> for IdOf {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let id = if let Ok(bytes) = object.cast::<PyBytes>() {
+            MessageId::of(bytes.as_bytes())
+        } else if let Ok(text) = object.cast::<PyString>() {
+            MessageId::of(text.to_str()?.as_bytes())
+        } else if let Ok(bytes) = object.extract::<PyBackedBytes>() {
+            MessageId::of(&bytes)
+        } else {
+            return Err(wrong_type("a message id is bytes or str", &object));
+        };
+        Ok(Self(id))
+    }
+}
+
+#[pyclass(frozen, module = "palaver.core")]
+pub(crate) struct MessageCache(Locked<core::MessageCache>);
+
+#[pymethods]
+impl MessageCache {
+    #[new]
+    #[pyo3(signature = (capacity = None), text_signature = "(capacity=65536)")]
+    fn new(capacity: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+        let capacity =
+            capacity.map_or(Ok(core::MessageCache::DEFAULT_CAPACITY), |given| count(given, "message ids"))?;
+        let cache = core::MessageCache::new(capacity, hasher()).map_err(Refused::from)?;
+        Ok(Self(Locked::new(cache)))
+    }
+
+    #[getter]
+    fn capacity(&self, py: Python<'_>) -> usize {
+        self.0.lock(py).capacity()
+    }
+
+    fn is_duplicate(&self, py: Python<'_>, msg_id: IdOf) -> bool {
+        self.0.lock(py).is_duplicate(&msg_id.0)
+    }
+
+    fn track(&self, py: Python<'_>, msg_id: IdOf) -> bool {
+        self.0.lock(py).track(msg_id.0)
+    }
+
+    fn track_many(&self, py: Python<'_>, msg_ids: Vec<PyBackedBytes>) -> Vec<bool> {
+        py.detach(|| {
+            let ids: Vec<MessageId> = msg_ids.iter().map(|id| MessageId::of(id)).collect();
+            let mut cache = self.0.lock_detached();
+            ids.into_iter().map(|id| cache.track(id)).collect()
+        })
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        self.0.lock(py).clear();
+    }
+
+    fn __contains__(&self, py: Python<'_>, msg_id: IdOf) -> bool {
+        self.is_duplicate(py, msg_id)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.0.lock(py).len()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let cache = self.0.lock(py);
+        format!("MessageCache(capacity={}, {} held)", cache.capacity(), cache.len())
+    }
+}

@@ -1,0 +1,149 @@
+//! Python values that become core values, and the edge where the clock and the system's randomness are read.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use palaver_core::{Entry, Error, IdHashBuilder, NodeId, Precedence, Status, Time};
+use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::error::Refused;
+
+/// A node id argument: its text form, or its sixteen bytes.
+pub(crate) struct IdArgument(pub(crate) NodeId);
+
+impl<'py> FromPyObject<'_, 'py> for IdArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = object.cast::<PyString>() {
+            Ok(Self(text.to_str()?.parse().map_err(Refused::from)?))
+        } else if let Ok(bytes) = object.cast::<PyBytes>() {
+            Ok(Self(NodeId::try_from(bytes.as_bytes()).map_err(Refused::from)?))
+        } else {
+            Err(wrong_type("a node id is a str or 16 bytes", &object))
+        }
+    }
+}
+
+/// An incarnation argument.
+pub(crate) struct IncarnationArgument(pub(crate) u64);
+
+impl<'py> FromPyObject<'_, 'py> for IncarnationArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let number = object.cast::<PyInt>().map_err(|_| wrong_type("an incarnation is an int", &object))?;
+        Ok(Self(number.extract().map_err(|_| Refused::from(Error::Incarnation))?))
+    }
+}
+
+/// A status argument: one of the six words.
+pub(crate) struct StatusArgument(pub(crate) Status);
+
+impl<'py> FromPyObject<'_, 'py> for StatusArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let word = object.cast::<PyString>().map_err(|_| wrong_type("a status is a str", &object))?;
+        Ok(Self(word.to_str()?.parse().map_err(Refused::from)?))
+    }
+}
+
+/// A count argument, named for its error.
+pub(crate) fn count(number: &Bound<'_, PyInt>, what: &'static str) -> PyResult<usize> {
+    Ok(number.extract().map_err(|_| Refused::from(Error::Count { what }))?)
+}
+
+/// A time argument in seconds.
+pub(crate) fn seconds(seconds: f64) -> PyResult<Time> {
+    Ok(Time::new(seconds).map_err(Refused::from)?)
+}
+
+/// The time the caller gave, or that of `time.monotonic()`.
+pub(crate) fn now(py: Python<'_>, given: Option<f64>) -> PyResult<Time> {
+    static MONOTONIC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    match given {
+        Some(given) => seconds(given),
+        None => seconds(MONOTONIC.import(py, "time", "monotonic")?.call0()?.extract()?),
+    }
+}
+
+/// A statement of the founding form: an id and `(incarnation, status, last_heartbeat)`.
+pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<Entry> {
+    const FORM: &str = "a member is (incarnation, status, last_heartbeat)";
+    let (incarnation, status, heard) = if let Ok(row) = row.cast_exact::<PyTuple>()
+        && row.len() == 3
+    {
+        (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
+    } else if let Ok(row) = row.cast::<PyList>()
+        && row.len() == 3
+    {
+        (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
+    } else {
+        return Err(wrong_type(FORM, row));
+    };
+    let IdArgument(id) = id.extract()?;
+    let IncarnationArgument(incarnation) = incarnation.extract()?;
+    let StatusArgument(status) = status.extract()?;
+    let heard = heard.extract().map_err(|_| wrong_type("a last_heartbeat is a float", &heard))?;
+    let precedence = Precedence::new(incarnation, status).map_err(Refused::from)?;
+    Ok(Entry { id, precedence, last_heartbeat: seconds(heard)? })
+}
+
+/// All statements of a dict in the founding form.
+pub(crate) fn entries(members: &Bound<'_, PyDict>) -> PyResult<Vec<Entry>> {
+    members.iter().map(|(id, row)| entry(&id, &row)).collect()
+}
+
+/// A dict in the founding form.
+pub(crate) fn members<'py>(
+    py: Python<'py>,
+    rows: impl IntoIterator<Item = Entry>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let members = PyDict::new(py);
+    for entry in rows {
+        members.set_item(id_text(py, &entry.id), row(py, &entry)?)?;
+    }
+    Ok(members)
+}
+
+/// `(incarnation, status, last_heartbeat)`.
+pub(crate) fn row<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyTuple>> {
+    let incarnation = PyInt::new(py, entry.precedence.incarnation()).into_any();
+    let heard = PyFloat::new(py, entry.last_heartbeat.seconds()).into_any();
+    PyTuple::new(py, [incarnation, status_text(py, entry.precedence.status()).into_any(), heard])
+}
+
+/// The text form of an id.
+pub(crate) fn id_text<'py>(py: Python<'py>, id: &NodeId) -> Bound<'py, PyString> {
+    id.with_text(|text| PyString::new(py, text))
+}
+
+/// The word of a status; each is made once.
+pub(crate) fn status_text(py: Python<'_>, status: Status) -> Bound<'_, PyString> {
+    static WORDS: PyOnceLock<[Py<PyString>; 6]> = PyOnceLock::new();
+    let words =
+        WORDS.get_or_init(py, || Status::ALL.map(|status| PyString::intern(py, status.as_str()).unbind()));
+    words[status as usize].bind(py).clone()
+}
+
+/// A hasher with a seed that nobody outside the process knows.
+pub(crate) fn hasher() -> IdHashBuilder {
+    IdHashBuilder::new(RandomState::new().hash_one(0))
+}
+
+/// Bytes from the operating system.
+pub(crate) fn random<const N: usize>() -> PyResult<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| PyOSError::new_err(format!("the system gives no random bytes: {error}")))?;
+    Ok(bytes)
+}
+
+pub(crate) fn wrong_type(rule: &str, got: &Bound<'_, PyAny>) -> PyErr {
+    let name = got.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("{rule}, not {name}; nothing was changed"))
+}

@@ -1,0 +1,29 @@
+//! `palaver.core._native`: each class takes arguments, makes one call into `palaver-core` and converts the answer.
+//!
+//! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
+
+mod cache;
+mod convert;
+mod error;
+mod keys;
+mod lock;
+mod membership;
+mod node;
+mod strategy;
+
+/// The native part of palaver.core.
+#[pyo3::pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::cache::MessageCache;
+    #[pymodule_export]
+    use crate::error::{ArgumentError, CapacityError, CoreError};
+    #[pymodule_export]
+    use crate::keys::KeyManager;
+    #[pymodule_export]
+    use crate::membership::MembershipTable;
+    #[pymodule_export]
+    use crate::node::{Node, NodeMetadata};
+    #[pymodule_export]
+    use crate::strategy::FanoutStrategy;
+}

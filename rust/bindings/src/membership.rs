@@ -1,0 +1,100 @@
+//! MembershipTable.
+
+use palaver_core as core;
+use palaver_core::{Entry, Status};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
+
+use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, count, id_text, row, seconds};
+use crate::error::Refused;
+use crate::lock::Locked;
+
+#[pyclass(frozen, module = "palaver.core")]
+pub(crate) struct MembershipTable(Locked<core::MembershipTable>);
+
+#[pymethods]
+impl MembershipTable {
+    #[new]
+    #[pyo3(signature = (self_node_id, *, max_members = None), text_signature = "(self_node_id, *, max_members=1048576)")]
+    fn new(self_node_id: IdArgument, max_members: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+        let limit = max_members.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "members"))?;
+        let table =
+            core::MembershipTable::new(self_node_id.0, limit, convert::hasher()).map_err(Refused::from)?;
+        Ok(Self(Locked::new(table)))
+    }
+
+    #[getter]
+    fn self_node_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        id_text(py, &self.0.lock(py).self_id())
+    }
+
+    #[getter]
+    fn members<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.snapshot(py)
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let rows: Vec<Entry> = self.0.lock(py).iter().collect(); // copied, because making Python objects may run Python code
+        convert::members(py, rows)
+    }
+
+    fn get<'py>(&self, py: Python<'py>, node_id: IdArgument) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let found = self.0.lock(py).get(&node_id.0);
+        found.map(|entry| row(py, &entry)).transpose()
+    }
+
+    #[pyo3(signature = (incoming, *, now = None))]
+    fn merge<'py>(
+        &self,
+        py: Python<'py>,
+        incoming: &Bound<'py, PyDict>,
+        now: Option<f64>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (entries, now) = (convert::entries(incoming)?, convert::now(py, now)?);
+        let news = self.0.lock(py).merge(&entries, now).map_err(Refused::from)?;
+        convert::members(py, news)
+    }
+
+    #[pyo3(
+        signature = (node_id, incarnation = None, status = StatusArgument(Status::Alive), last_heartbeat = None, *, now = None),
+        text_signature = "($self, node_id, incarnation=None, status='alive', last_heartbeat=None, *, now=None)"
+    )]
+    fn update(
+        &self,
+        py: Python<'_>,
+        node_id: IdArgument,
+        incarnation: Option<IncarnationArgument>,
+        status: StatusArgument,
+        last_heartbeat: Option<f64>,
+        now: Option<f64>,
+    ) -> PyResult<bool> {
+        let (now, heard) = (convert::now(py, now)?, last_heartbeat.map(seconds).transpose()?);
+        let incarnation = incarnation.map(|given| given.0);
+        let updated = self.0.lock(py).update(node_id.0, incarnation, status.0, heard, now);
+        Ok(updated.map_err(Refused::from)?)
+    }
+
+    #[getter]
+    fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.lock(py).root().to_le_bytes())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.0.lock(py).len()
+    }
+
+    fn __contains__(&self, py: Python<'_>, node_id: IdArgument) -> bool {
+        self.0.lock(py).get(&node_id.0).is_some()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let table = self.0.lock(py);
+        let alive = table.iter().filter(|entry| entry.precedence.status() == Status::Alive).count();
+        format!(
+            "MembershipTable({:?}, {} members, {alive} alive, root {:08x})",
+            table.self_id().to_string(),
+            table.len(),
+            table.root() as u32,
+        )
+    }
+}

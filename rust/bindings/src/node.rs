@@ -1,0 +1,102 @@
+//! Node and NodeMetadata.
+
+use palaver_core as core;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, id_text, seconds, status_text};
+use crate::error::Refused;
+use crate::lock::Locked;
+
+#[pyclass(frozen, eq, hash, module = "palaver.core")]
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(crate) struct NodeMetadata(core::NodeMetadata);
+
+#[pymethods]
+impl NodeMetadata {
+    #[new]
+    #[pyo3(signature = (region = "", zone = ""))]
+    fn new(region: &str, zone: &str) -> PyResult<Self> {
+        Ok(Self(core::NodeMetadata::new(region, zone).map_err(Refused::from)?))
+    }
+
+    #[getter]
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    #[getter]
+    fn zone(&self) -> &str {
+        self.0.zone()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("NodeMetadata(region={:?}, zone={:?})", self.0.region(), self.0.zone())
+    }
+}
+
+#[pyclass(frozen, module = "palaver.core")]
+pub(crate) struct Node(Locked<core::Node>);
+
+#[pymethods]
+impl Node {
+    #[new]
+    #[pyo3(
+        signature = (node_id, incarnation = IncarnationArgument(0), status = StatusArgument(core::Status::Alive),
+                     last_heartbeat = 0.0, metadata = None),
+        text_signature = "(node_id, incarnation=0, status='alive', last_heartbeat=0.0, metadata=None)"
+    )]
+    fn new(
+        node_id: IdArgument,
+        incarnation: IncarnationArgument,
+        status: StatusArgument,
+        last_heartbeat: f64,
+        metadata: Option<&NodeMetadata>,
+    ) -> PyResult<Self> {
+        let metadata = metadata.map(|given| given.0.clone()).unwrap_or_default();
+        let node = core::Node::new(node_id.0, incarnation.0, status.0, seconds(last_heartbeat)?, metadata);
+        Ok(Self(Locked::new(node.map_err(Refused::from)?)))
+    }
+
+    #[getter]
+    fn node_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        id_text(py, &self.0.lock(py).node_id)
+    }
+
+    #[getter]
+    fn incarnation(&self, py: Python<'_>) -> u64 {
+        self.0.lock(py).precedence.incarnation()
+    }
+
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        status_text(py, self.0.lock(py).precedence.status())
+    }
+
+    #[getter]
+    fn last_heartbeat(&self, py: Python<'_>) -> f64 {
+        self.0.lock(py).last_heartbeat.seconds()
+    }
+
+    #[getter]
+    fn metadata(&self, py: Python<'_>) -> NodeMetadata {
+        NodeMetadata(self.0.lock(py).metadata.clone())
+    }
+
+    #[pyo3(signature = (now = None))]
+    fn heartbeat(&self, py: Python<'_>, now: Option<f64>) -> PyResult<f64> {
+        let now = convert::now(py, now)?;
+        Ok(self.0.lock(py).heartbeat(now).seconds())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let node = self.0.lock(py);
+        format!(
+            "Node({:?}, incarnation={}, status={:?}, last_heartbeat={:.3})",
+            node.node_id.to_string(),
+            node.precedence.incarnation(),
+            node.precedence.status().as_str(),
+            node.last_heartbeat.seconds(),
+        )
+    }
+}

@@ -1,0 +1,90 @@
+//! Every way the core refuses an argument. A refusal happens before the first change, so state is as it was.
+
+use std::fmt;
+
+/// Which rule was broken. `Display` is one sentence for the person who called.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is neither 32 hex digits nor a short name.
+    NodeId,
+    /// The bytes given for a node id are not 16.
+    NodeIdLength(usize),
+    /// The word is not one of the six statuses.
+    Status,
+    /// The incarnation does not fit into 61 bits, or it is the last one and the status would need an answer.
+    Incarnation,
+    /// The seconds are negative, infinite or not a number.
+    Time(f64),
+    /// The table holds as many members as it may.
+    TableFull {
+        /// The bound given when the table was made.
+        limit: usize,
+    },
+    /// A capacity is zero or larger than the structure supports.
+    Capacity {
+        /// What has the capacity.
+        what: &'static str,
+        /// The largest capacity it supports.
+        max: usize,
+    },
+    /// A value of fixed size has another size.
+    Length {
+        /// What was measured.
+        what: &'static str,
+        /// The size it must have, in bytes.
+        expected: usize,
+        /// The size it had.
+        got: usize,
+    },
+    /// A count is negative or larger than anything that can be counted.
+    Count {
+        /// What was to be counted.
+        what: &'static str,
+    },
+    /// Thirty-two bytes that are not a public key one may trust.
+    PublicKey,
+    /// A text field is longer than its bound or holds control characters.
+    Text {
+        /// The field.
+        what: &'static str,
+        /// Its bound in bytes.
+        max: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeId => write!(
+                f,
+                "a node id is 32 lower-case hex digits or a name of 1 to 15 characters from A-Z a-z 0-9 . _ : -"
+            )?,
+            Self::NodeIdLength(got) => write!(f, "a node id given as bytes has 16 of them, not {got}")?,
+            Self::Status => write!(f, "a status is one of alive, suspect, unreachable, dead, left, banned")?,
+            Self::Incarnation => write!(
+                f,
+                "an incarnation is a whole number from 0 to 2^61 - 1, and at the last one a node can only be alive or banned"
+            )?,
+            Self::Time(got) => write!(f, "a time is a finite number of seconds from 0 on, not {got}")?,
+            Self::TableFull { limit } => {
+                write!(f, "the table may hold {limit} members and this would exceed it (max_members)")?
+            }
+            Self::Capacity { what, max } => write!(f, "the capacity of a {what} is from 1 to {max}")?,
+            Self::Length { what, expected, got } => {
+                write!(f, "a {what} has {expected} bytes, not {got}")?;
+            }
+            Self::Count { what } => write!(f, "the number of {what} is a whole number from 0 on")?,
+            Self::PublicKey => write!(
+                f,
+                "these 32 bytes are not an Ed25519 public key: no point of the curve, not in canonical form, or of small order"
+            )?,
+            Self::Text { what, max } => {
+                write!(f, "a {what} is at most {max} bytes of text without control characters")?;
+            }
+        }
+        f.write_str("; nothing was changed")
+    }
+}
+
+impl std::error::Error for Error {}

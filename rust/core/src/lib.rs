@@ -1,0 +1,26 @@
+//! The gossip core of palaver, sans I/O: no socket, clock, thread or Python; time and chance are arguments.
+//!
+//! Every rule is in the module named after its noun; this file only re-exports.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod error;
+mod id;
+mod keys;
+mod membership;
+mod node;
+mod signature;
+mod status;
+mod strategy;
+mod time;
+
+pub use cache::{MessageCache, MessageId};
+pub use error::Error;
+pub use id::{IdHashBuilder, NodeId};
+pub use keys::KeyManager;
+pub use membership::{DEFAULT_MAX_MEMBERS, Entry, MembershipTable};
+pub use node::{Node, NodeMetadata};
+pub use signature::{Claim, PublicKey, Signed, verify, verify_batch, verify_claims};
+pub use status::{MAX_INCARNATION, Precedence, Status};
+pub use strategy::FanoutStrategy;
+pub use time::Time;

@@ -1,0 +1,223 @@
+//! The view of the cluster: a join-semilattice per node, so that the order of gossip does not matter.
+//!
+//! Dense arrays by index hold the members; an open-addressing table finds the index of an id. The digest (a root and
+//! 256 bucket sums) is kept up with every change: equal roots mean equal views.
+
+use hashbrown::HashTable;
+
+use crate::{Error, IdHashBuilder, NodeId, Precedence, Status, Time};
+
+/// How many members a table holds unless told otherwise: 2^20.
+pub const DEFAULT_MAX_MEMBERS: usize = 1 << 20;
+
+/// One row of the view, and one statement about a node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry {
+    /// Whom it is about.
+    pub id: NodeId,
+    /// Incarnation and status: the part that is gossiped.
+    pub precedence: Precedence,
+    /// When the node was last heard of: local time, never part of the digest.
+    pub last_heartbeat: Time,
+}
+
+/// What one node knows of all.
+#[derive(Debug, Clone)]
+pub struct MembershipTable {
+    hasher: IdHashBuilder,
+    max_members: usize,
+    leaving: bool,
+    slots: HashTable<u32>,
+    ids: Vec<NodeId>,
+    precedences: Vec<Precedence>,
+    heartbeats: Vec<Time>,
+    fingerprints: Vec<u128>,
+    buckets: Box<[u128; 256]>,
+}
+
+/// The own node is the first row.
+const OWN: usize = 0;
+
+impl MembershipTable {
+    /// The largest bound on members: a row number has 32 bits.
+    pub const MAX_MEMBERS: usize = u32::MAX as usize;
+
+    /// A table that knows only its own node, alive at incarnation 0.
+    pub fn new(self_id: NodeId, max_members: usize, hasher: IdHashBuilder) -> Result<Self, Error> {
+        if !(1..=Self::MAX_MEMBERS).contains(&max_members) {
+            return Err(Error::Capacity { what: "membership table", max: Self::MAX_MEMBERS });
+        }
+        let mut table = Self {
+            hasher,
+            max_members,
+            leaving: false,
+            slots: HashTable::new(),
+            ids: Vec::new(),
+            precedences: Vec::new(),
+            heartbeats: Vec::new(),
+            fingerprints: Vec::new(),
+            buckets: Box::new([0; 256]),
+        };
+        let alive = Precedence::new(0, Status::Alive)?;
+        table.insert(Entry { id: self_id, precedence: alive, last_heartbeat: Time::ZERO });
+        Ok(table)
+    }
+
+    /// The node whose view this is.
+    #[must_use]
+    pub fn self_id(&self) -> NodeId {
+        self.ids[OWN]
+    }
+
+    /// How many members are known, the own node included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Never true: a table knows at least its own node.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The row of `id`.
+    #[must_use]
+    pub fn get(&self, id: &NodeId) -> Option<Entry> {
+        self.find(id).map(|row| self.entry(row))
+    }
+
+    /// All rows: the own node first, then in the order in which they became known.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
+        (0..self.ids.len()).map(|row| self.entry(row))
+    }
+
+    /// Joins statements of others into the view and returns the news: the rows whose precedence rose, as they are now.
+    ///
+    /// Commutative, associative and idempotent for one `now`. A heartbeat counts as max(own, min(theirs, now)). Whoever
+    /// is accused in its own table refutes at the next incarnation; one that has left stays left.
+    /// Either all statements are joined or, when the table would grow too large, none.
+    pub fn merge(&mut self, incoming: &[Entry], now: Time) -> Result<Vec<Entry>, Error> {
+        self.reserve(incoming)?;
+        let mut news = Vec::new();
+        for entry in incoming {
+            if let Some(row) = self.join(entry, now) {
+                news.push(self.entry(row));
+            }
+        }
+        Ok(news)
+    }
+
+    /// Joins a statement of this node's own, and says whether it was news.
+    ///
+    /// No `incarnation` means the one the node is known at, or 0. No `last_heartbeat` means `now` for a node that is
+    /// alive, and otherwise leaves it. Saying of oneself that one has left makes it so.
+    pub fn update(
+        &mut self,
+        id: NodeId,
+        incarnation: Option<u64>,
+        status: Status,
+        last_heartbeat: Option<Time>,
+        now: Time,
+    ) -> Result<bool, Error> {
+        let known = || self.get(&id).map_or(0, |entry| entry.precedence.incarnation());
+        let precedence = Precedence::new(incarnation.unwrap_or_else(known), status)?;
+        let unsaid = if status == Status::Alive { now } else { Time::ZERO };
+        let statement = Entry { id, precedence, last_heartbeat: last_heartbeat.unwrap_or(unsaid) };
+        self.reserve(std::slice::from_ref(&statement))?;
+        self.leaving |= id == self.self_id() && status == Status::Left;
+        Ok(self.join(&statement, now).is_some())
+    }
+
+    /// The sum of all fingerprints: two tables with the same members at the same precedences have the same root.
+    #[must_use]
+    pub fn root(&self) -> u128 {
+        self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
+    }
+
+    /// The sums by the first byte of the id, to find where two views differ.
+    #[must_use]
+    pub fn buckets(&self) -> &[u128; 256] {
+        &self.buckets
+    }
+
+    fn entry(&self, row: usize) -> Entry {
+        Entry { id: self.ids[row], precedence: self.precedences[row], last_heartbeat: self.heartbeats[row] }
+    }
+
+    fn find(&self, id: &NodeId) -> Option<usize> {
+        self.slots
+            .find(self.hasher.hash(id.as_bytes()), |&row| self.ids[row as usize] == *id)
+            .map(|&row| row as usize)
+    }
+
+    /// Makes sure that all of `incoming` has room. Counts exactly only when it could be too much.
+    fn reserve(&self, incoming: &[Entry]) -> Result<(), Error> {
+        if self.len() + incoming.len() <= self.max_members {
+            return Ok(());
+        }
+        let mut unknown: Vec<NodeId> =
+            incoming.iter().map(|e| e.id).filter(|id| self.find(id).is_none()).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if self.len() + unknown.len() <= self.max_members {
+            Ok(())
+        } else {
+            Err(Error::TableFull { limit: self.max_members })
+        }
+    }
+
+    /// Joins one statement; the row if its precedence rose.
+    fn join(&mut self, statement: &Entry, now: Time) -> Option<usize> {
+        let heard = statement.last_heartbeat.min(now);
+        let Some(row) = self.find(&statement.id) else {
+            return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }));
+        };
+        self.heartbeats[row] = self.heartbeats[row].max(heard);
+        let precedence = match (row, self.leaving) {
+            (OWN, false) => statement.precedence.refuted(),
+            (OWN, true) => statement.precedence.departed(),
+            _ => statement.precedence,
+        };
+        if precedence <= self.precedences[row] {
+            return None;
+        }
+        self.precedences[row] = precedence;
+        self.stamp(row, fingerprint(&statement.id, precedence));
+        Some(row)
+    }
+
+    fn insert(&mut self, entry: Entry) -> usize {
+        let row = self.ids.len();
+        let index = u32::try_from(row).expect("max_members is at most u32::MAX");
+        let Self { hasher, slots, ids, .. } = self;
+        ids.push(entry.id);
+        slots.insert_unique(hasher.hash(entry.id.as_bytes()), index, |&other| {
+            hasher.hash(ids[other as usize].as_bytes())
+        });
+        self.precedences.push(entry.precedence);
+        self.heartbeats.push(entry.last_heartbeat);
+        self.fingerprints.push(0);
+        self.stamp(row, fingerprint(&entry.id, entry.precedence));
+        row
+    }
+
+    /// Replaces a row's share in the digest.
+    fn stamp(&mut self, row: usize, fingerprint: u128) {
+        let bucket = &mut self.buckets[usize::from(self.ids[row].as_bytes()[0])];
+        *bucket = bucket.wrapping_sub(self.fingerprints[row]).wrapping_add(fingerprint);
+        self.fingerprints[row] = fingerprint;
+    }
+}
+
+/// BLAKE3 of the gossiped part of a row, keyed apart from every other use of the hash.
+fn fingerprint(id: &NodeId, precedence: Precedence) -> u128 {
+    const KEY: [u8; 32] = *b"palaver membership digest v1 key";
+    let mut row = [0; 24];
+    row[..16].copy_from_slice(id.as_bytes());
+    row[16..].copy_from_slice(&precedence.bits().to_le_bytes());
+    let hash = blake3::keyed_hash(&KEY, &row);
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}
