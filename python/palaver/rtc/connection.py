@@ -1,0 +1,107 @@
+"""Peer connections that contact nobody unasked, and the way descriptions and candidates get into them.
+
+After making one you must `await pc.close()`, whatever became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from msgspec import Struct
+
+from palaver.rtc.addresses import gathering_on
+from palaver.rtc.candidates import AnyCandidate, mline_of, parse_candidate
+from palaver.rtc.description import Description
+
+CLOSE_SECONDS = 5.0
+"""aiortc waits for its own tasks when it closes; none of them takes this long unless it hangs."""
+
+_log = logging.getLogger(__name__)
+
+
+class IceServer(Struct, frozen=True, omit_defaults=True):
+    """W3C RTCIceServer."""
+
+    urls: str | list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class _PeerConnection(RTCPeerConnection):
+    """Gathers on its own addresses. aiortc gathers only inside setLocalDescription."""
+
+    def __init__(self, configuration: RTCConfiguration, addresses: tuple[str, ...]) -> None:
+        super().__init__(configuration)
+        self._gather_on = addresses
+
+    async def setLocalDescription(self, sessionDescription: RTCSessionDescription | None = None) -> None:  # noqa: N802
+        with gathering_on(self._gather_on):
+            await super().setLocalDescription(sessionDescription)
+
+
+def peer_connection(
+    ice_servers: Iterable[IceServer] = (), addresses: Sequence[str] = ()
+) -> RTCPeerConnection:
+    """Makes a peer connection that uses these STUN/TURN servers and no others.
+
+    `addresses` are the local IP addresses to gather candidates on (name 127.0.0.1 for loopback); empty: every
+    address of the host but loopback. All media goes over one transport (BUNDLE, RFC 9143), which every WebRTC
+    client speaks.
+    """
+    servers = [RTCIceServer(s.urls, username=s.username, credential=s.credential) for s in ice_servers]
+    # With iceServers=None aiortc would ask a public STUN server.
+    configuration = RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+    return _PeerConnection(configuration, tuple(addresses))
+
+
+async def apply_description(pc: RTCPeerConnection, description: Description, kind: str) -> None:
+    """Sets the remote description (`kind` is offer or answer), then its candidates.
+
+    The candidates go in one by one because aiortc takes those of the bundle's last section, where browsers
+    put none. End-of-candidates is never passed on: aioice would give up as soon as it has no pair left to
+    try, but a peer behind mDNS names only becomes known by its own checks. Deadlines are the caller's.
+    """
+    await pc.setRemoteDescription(RTCSessionDescription(description.text, kind))
+    for line in description.candidates:
+        await _add(pc, line)
+
+
+async def add_candidates(
+    pc: RTCPeerConnection, candidates: Iterable[AnyCandidate], mids: Sequence[str]
+) -> int:
+    """Adds trickled candidates and returns how many were of use. Call it after a remote description is set.
+
+    `mids` are those of the remote description. Candidates of a later section are those of a transport that
+    BUNDLE does away with, and are ignored.
+    """
+    used = 0
+    for candidate in candidates:
+        if mline_of(candidate, list(mids)) in (None, 0):
+            used += await _add(pc, candidate.candidate)
+    return used
+
+
+async def close_connection(pc: RTCPeerConnection) -> None:
+    """Closes a peer connection; never raises, and gives up after CLOSE_SECONDS."""
+    try:
+        await asyncio.wait_for(pc.close(), CLOSE_SECONDS)
+    except Exception:
+        _log.warning("a peer connection did not close cleanly", exc_info=True)
+
+
+async def _add(pc: RTCPeerConnection, text: str) -> bool:
+    candidate = parse_candidate(text)
+    if candidate is None:
+        return False
+    candidate.sdpMLineIndex = 0
+    await pc.addIceCandidate(candidate)
+    return True
