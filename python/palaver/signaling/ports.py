@@ -11,9 +11,26 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-Kind = Literal["audio", "video", "data"]
+from palaver.errors import PalaverError
+from palaver.protocol.types import Candidate as Candidate
+from palaver.protocol.types import Kind as Kind
+from palaver.rooms.media import MediaOrders
+from palaver.rooms.media import TransportHandle as TransportHandle
+
 Direction = Literal["send", "recv"]
 TransportState = Literal["new", "connecting", "connected", "failed", "closed"]
+
+
+class BadSdp(PalaverError):
+    """An SDP that cannot be parsed or applied; `line` counts from 1 where it is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class MediaUnavailable(PalaverError):
+    """The media node cannot serve this now; another may."""
 
 
 class Connection(Protocol):
@@ -37,29 +54,10 @@ class Connection(Protocol):
         """Sends what is queued, then a CLOSE frame. `code` is an RFC 6455 or palaver close code; later sends are ignored."""
 
 
-class TransportHandle(Struct, frozen=True):
-    """Names one WebRTC transport at the media node: whose it is and which."""
-
-    node: str
-    """The media node that it lives on."""
-    room: str
-    peer: str
-    transport: str
-
-
 class Answer(Struct, frozen=True):
     sdp: str
     consumers: dict[str, str]
     """Consumer id → mid of the media section that carries it, for all consumers that have one."""
-
-
-class Candidate(Struct, frozen=True, omit_defaults=True):
-    """W3C RTCIceCandidateInit (webrtc-pc § 4.8.1.1). An empty `candidate` is end-of-candidates."""
-
-    candidate: str
-    sdpMid: str | None = None
-    sdpMLineIndex: int | None = None
-    usernameFragment: str | None = None
 
 
 class MediaEvents(Protocol):
@@ -68,8 +66,8 @@ class MediaEvents(Protocol):
     def transport_state(self, handle: TransportHandle, state: TransportState) -> None: ...
 
 
-class MediaNode(Protocol):
-    """An SFU behind signaling. The synchronous verbs only note what is wanted and never fail for unknown ids.
+class MediaNode(MediaOrders, Protocol):
+    """An SFU behind signaling: MediaOrders and what follows. The synchronous verbs only note what is wanted and never fail for unknown ids.
 
     Order matters only per transport; the node keeps it. Every `async` verb raises BadSdp for an SDP it cannot
     apply and MediaUnavailable when it cannot serve at all; then the transport is as it was before.
@@ -92,7 +90,9 @@ class MediaNode(Protocol):
 
     def add_candidates(self, handle: TransportHandle, candidates: Sequence[Candidate]) -> None: ...
 
-    def produce(self, handle: TransportHandle, producer: str, kind: Kind, mid: str | None, paused: bool) -> None:
+    def produce(
+        self, handle: TransportHandle, producer: str, kind: Kind, mid: str | None, paused: bool
+    ) -> None:
         """Names a track that the transport sends: the one with this mid, else the first unnamed one of that kind."""
 
     def consume(
@@ -101,16 +101,6 @@ class MediaNode(Protocol):
         """Lets the transport receive a producer of the same room. Returns the mid, where the transport already
         has a free media section of that kind; None where one has to be offered first."""
         ...
-
-    def pause_producer(self, room: str, producer: str, paused: bool) -> None: ...
-
-    def pause_consumer(self, room: str, consumer: str, paused: bool) -> None: ...
-
-    def close_producer(self, room: str, producer: str) -> None: ...
-
-    def close_consumer(self, room: str, consumer: str) -> None: ...
-
-    def close_transport(self, handle: TransportHandle) -> None: ...
 
     def stats(self) -> dict[str, int]:
         """Counters for metrics: transports, producers, consumers, framesForwarded."""

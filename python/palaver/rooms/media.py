@@ -1,0 +1,127 @@
+"""What a participant sends and receives: Producer, Consumer, WebRtcTransport."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from palaver.protocol.methods import PauseBits, ProducerInfo, SdpOfferResult
+from palaver.protocol.types import Candidate, Encoding, Kind, Source
+
+EARLY_CANDIDATES = 64
+"""Candidates kept per sender before the offer they belong to (protocol § 5, iceCandidate)."""
+EARLY_SECONDS = 45.0
+
+
+class TransportHandle(Struct, frozen=True):
+    """Names one WebRTC transport at the media node: whose it is and which."""
+
+    node: str
+    """The media node that it lives on."""
+    room: str
+    peer: str
+    transport: str
+
+
+class MediaOrders(Protocol):
+    """What a room tells its media node. The verbs only note what is wanted; unknown ids are ignored."""
+
+    def pause_producer(self, room: str, producer: str, paused: bool) -> None: ...
+
+    def pause_consumer(self, room: str, consumer: str, paused: bool) -> None: ...
+
+    def close_producer(self, room: str, producer: str) -> None: ...
+
+    def close_consumer(self, room: str, consumer: str) -> None: ...
+
+    def close_transport(self, handle: TransportHandle) -> None: ...
+
+
+class Producer(Struct):
+    id: str
+    peer: str
+    transport: str
+    kind: Kind
+    source: Source
+    label: str = ""
+    mid: str | None = None
+    encodings: list[Encoding] = []
+    allow: frozenset[str] | None = None
+    """Identities that may consume it; None: everybody."""
+    paused_by_self: bool = False
+    paused_by_moderator: bool = False
+    consumers: dict[tuple[str, str], Consumer] = {}
+    """(peer, consumer id) → consumer."""
+
+    @property
+    def paused(self) -> bool:
+        return self.paused_by_self or self.paused_by_moderator
+
+    @property
+    def bits(self) -> PauseBits:
+        return PauseBits(self.paused_by_self, self.paused_by_moderator)
+
+    @property
+    def info(self) -> ProducerInfo:
+        return ProducerInfo(self.id, self.peer, self.kind, self.source, self.paused, self.label, self.mid)
+
+    def is_for(self, identity: str) -> bool:
+        return self.allow is None or identity in self.allow
+
+
+class Consumer(Struct):
+    id: str
+    peer: str
+    transport: str
+    producer: str
+    kind: Kind
+    paused: bool
+    mid: str | None = None
+    priority: int | None = None
+
+    @property
+    def media_id(self) -> str:
+        """Its name at the media node: consumer ids are the participant's own."""
+        return f"{self.peer}/{self.id}"
+
+
+class EarlyCandidates:
+    """Candidates that came before the offer of their generation: at most 64, for at most 45 s."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, int, list[Candidate | str], bool]] = []
+
+    def keep(self, generation: int, candidates: list[Candidate | str], end: bool, now: float) -> bool:
+        """Keeps them, or returns False where that would be more than 64."""
+        self._kept = [kept for kept in self._kept if kept[0] > now - EARLY_SECONDS]
+        held = sum(max(1, len(kept[2])) for kept in self._kept)
+        if held + max(1, len(candidates)) > EARLY_CANDIDATES:
+            return False
+        self._kept.append((now, generation, candidates, end))
+        return True
+
+    def take(self, generation: int, now: float) -> list[tuple[list[Candidate | str], bool]]:
+        """Returns and forgets those of this generation; older generations are dropped with them."""
+        fresh = [kept for kept in self._kept if kept[0] > now - EARLY_SECONDS]
+        self._kept = [kept for kept in fresh if kept[1] > generation]
+        return [(candidates, end) for _, of, candidates, end in fresh if of == generation]
+
+
+class WebRtcTransport:
+    """A participant's transport to the media node; comes into being when its owner first mentions it."""
+
+    __slots__ = ("answer", "direction", "early", "fingerprints", "generation", "id", "offering", "state")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.direction: Literal["send", "recv"] | None = None
+        self.generation: int | None = None
+        self.state: Literal["new", "connecting", "connected", "failed", "closed"] = "new"
+        self.answer: SdpOfferResult | None = None
+        self.offering: int | None = None
+        """Generation of an offer that the media node is working on."""
+        self.fingerprints: frozenset[str] | None = None
+        self.early = EarlyCandidates()

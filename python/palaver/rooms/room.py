@@ -1,0 +1,305 @@
+"""Room: the participants, what they send and receive, and the verbs that change it. Every change tells its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from palaver.protocol import events
+from palaver.protocol.events import Event
+from palaver.protocol.methods import PeerInfo, RoomHead
+from palaver.protocol.types import Role, Source
+from palaver.rooms.log import Entry, RoomLog
+from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
+from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.role import RANK, Grants
+from palaver.rooms.session import SignalingSession
+
+LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
+REMEMBERED_IDS = 64
+"""Closed ids remembered per participant, so that a repeated close is answered as a repeat."""
+
+
+class Participant:
+    """A seat in a room: who sits there, with which rights, and what is theirs."""
+
+    __slots__ = (
+        "attributes",
+        "closed_ids",
+        "consumers",
+        "grants",
+        "identity",
+        "links",
+        "name",
+        "peer",
+        "producers",
+        "role",
+        "session",
+        "subscribe",
+        "transports",
+    )
+
+    def __init__(
+        self,
+        peer: str,
+        session: SignalingSession,
+        *,
+        identity: str,
+        name: str,
+        attributes: dict[str, str],
+        role: Role,
+        grants: Grants,
+        subscribe: Literal["auto", "none"],
+    ) -> None:
+        self.peer = peer
+        self.session = session
+        self.identity = identity
+        self.name = name
+        self.attributes = attributes
+        self.role: Role = role
+        self.grants = grants
+        self.subscribe = subscribe
+        self.transports: dict[str, WebRtcTransport] = {}
+        self.producers: dict[str, Producer] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.closed_ids: dict[str, None] = {}
+        self.links = 0
+        """Peer-to-peer connections that it is one end of."""
+
+    @property
+    def rank(self) -> int:
+        return RANK[self.role]
+
+    @property
+    def is_moderator(self) -> bool:
+        return self.rank >= RANK["moderator"] or self.grants.room_admin
+
+    @property
+    def hidden(self) -> bool:
+        return self.grants.hidden
+
+    @property
+    def info(self) -> PeerInfo:
+        suspended = self.session.suspended_shown
+        return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
+
+    def remember_closed(self, id: str) -> None:
+        self.closed_ids[id] = None
+        if len(self.closed_ids) > REMEMBERED_IDS:
+            del self.closed_ids[next(iter(self.closed_ids))]
+
+
+class RoomMute(Struct, frozen=True):
+    """A mute of the whole room, which also holds for those who join later."""
+
+    source: Source | None
+    """None: every source."""
+    excepted: frozenset[str]
+    """Peers that it does not touch."""
+
+    def covers(self, peer: str, source: Source) -> bool:
+        return peer not in self.excepted and self.source in (None, source)
+
+
+class Room:
+    """All of one room. Not thread-safe: it belongs to one loop.
+
+    `tell` only notes an event; call `deliver` once the request's reply has been sent.
+    """
+
+    def __init__(self, id: str, log: RoomLog, on_change: Callable[[Room], None]) -> None:
+        self.id = id
+        self.log = log
+        self.version = 1
+        self.attributes: dict[str, str] = {}
+        self.participants: dict[str, Participant] = {}
+        self.peer_of: dict[str, str] = {}
+        """Identity → peer."""
+        self.producers: dict[str, Producer] = {}
+        self.links: dict[tuple[str, str, str], PeerLink] = {}
+        """(transport, smaller peer, larger peer) → peer-to-peer connection."""
+        self.mutes: list[RoomMute] = []
+        self.media: MediaOrders | None = None
+        self.media_node = ""
+        self._pending: list[Entry] = []
+        self._on_change = on_change
+
+    @property
+    def head(self) -> RoomHead:
+        return RoomHead(self.id, self.log.epoch, False, self.attributes, self.version)
+
+    def visible_participants(self) -> Iterable[Participant]:
+        return (each for each in self.participants.values() if not each.hidden)
+
+    def is_visible(self, entry: Entry, participant: Participant) -> bool:
+        """Whether an event is meant for this participant."""
+        peer, to = participant.peer, entry.to
+        if peer == entry.but or (entry.event.of_producers and participant.subscribe == "none"):
+            return False
+        return to is None or (peer == to if isinstance(to, str) else peer in to)
+
+    # --- telling ---
+
+    def tell(self, event: Event, *, to: Container[str] | str | None = None, but: str | None = None) -> None:
+        """Appends an event for all, for one peer or some, or for all `but` one. It is the log's next entry."""
+        if not self._pending:
+            self._on_change(self)
+        self._pending.append(self.log.append(event, to, but))
+
+    def deliver(self) -> None:
+        """Sends the noted events to those who are here, in order."""
+        pending, self._pending = self._pending, []
+        for entry in pending:
+            if isinstance(entry.to, str):
+                target = self.participants.get(entry.to)
+                if target is not None and self.is_visible(entry, target):
+                    target.session.push(entry)
+            else:
+                for participant in self.participants.values():
+                    if self.is_visible(entry, participant):
+                        participant.session.push(entry)
+            entry.settle()
+
+    # --- presence ---
+
+    def add(self, participant: Participant) -> None:
+        self.participants[participant.peer] = participant
+        self.peer_of[participant.identity] = participant.peer
+        self.version += 1
+        if not participant.hidden:
+            joined = events.PeerJoined(
+                participant.peer,
+                participant.identity,
+                participant.role,
+                participant.name,
+                participant.attributes,
+            )
+            self.tell(joined, but=participant.peer)
+
+    def remove(self, participant: Participant, reason: LeaveReason, by: str | None = None) -> None:
+        """Takes a participant and all that is theirs out of the room."""
+        peer = participant.peer
+        for producer in list(participant.producers.values()):
+            self.close_producer(producer, by=peer, reason=reason)
+        for consumer in list(participant.consumers.values()):
+            self.close_consumer(participant, consumer)
+        for transport in participant.transports.values():
+            if self.media is not None:
+                self.media.close_transport(self.handle(participant, transport.id))
+        if participant.links:
+            for key in [key for key in self.links if peer in key[1:]]:
+                other = key[2] if key[1] == peer else key[1]
+                self.participants[other].links -= 1
+                del self.links[key]
+        if not participant.hidden:
+            self.tell(events.PeerLeft(peer, reason, by), but=peer)
+        self.deliver()  # while they still have a seat: what was meant for them reaches them
+        del self.participants[peer]
+        if self.peer_of.get(participant.identity) == peer:
+            del self.peer_of[participant.identity]
+        self.version += 1
+
+    # --- transports ---
+
+    def find_link(self, transport: str, one: str, other: str) -> PeerLink | None:
+        """The peer-to-peer connection of two peers under this transport id."""
+        return self.links.get((transport, one, other) if one < other else (transport, other, one))
+
+    def add_link(self, transport: str, one: Participant, other: Participant) -> PeerLink:
+        smaller, larger = sorted((one.peer, other.peer))
+        link = self.links[transport, smaller, larger] = PeerLink()
+        one.links += 1
+        other.links += 1
+        return link
+
+    def handle(self, participant: Participant, transport: str) -> TransportHandle:
+        return TransportHandle(self.media_node, self.id, participant.peer, transport)
+
+    def tell_transport_state(self, peer: str, transport: WebRtcTransport) -> None:
+        self.tell(events.TransportState(transport.id, transport.state), to=peer)
+
+    # --- media ---
+
+    def audience_of(self, producer: Producer) -> frozenset[str] | None:
+        """The peers that may know of a producer; None: all."""
+        if producer.allow is None:
+            return None
+        return frozenset(p.peer for p in self.participants.values() if self.may_see(p, producer))
+
+    def may_see(self, participant: Participant, producer: Producer) -> bool:
+        return producer.peer == participant.peer or producer.is_for(participant.identity)
+
+    def producers_for(self, participant: Participant) -> list[Producer]:
+        """The others' producers that this participant is told of, in a snapshot."""
+        if participant.subscribe == "none":
+            return []
+        return [
+            producer
+            for producer in self.producers.values()
+            if producer.peer != participant.peer and self.may_see(participant, producer)
+        ]
+
+    def add_producer(self, owner: Participant, producer: Producer) -> None:
+        producer.paused_by_moderator = any(mute.covers(owner.peer, producer.source) for mute in self.mutes)
+        self.producers[producer.id] = owner.producers[producer.id] = producer
+        self.version += 1
+        added = events.ProducerAdded(
+            producer.id, owner.peer, producer.kind, producer.source, producer.paused, producer.label
+        )
+        self.tell(added, to=self.audience_of(producer), but=owner.peer)
+
+    def close_producer(self, producer: Producer, by: str, reason: str) -> None:
+        """Closes a producer and the consumers that depend on it; `by` is the peer that asked, who has its reply."""
+        owner = self.participants[producer.peer]
+        del self.producers[producer.id], owner.producers[producer.id]
+        owner.remember_closed(producer.id)
+        self.version += 1
+        closed = events.ProducerClosed(producer.id, owner.peer, reason)
+        self.tell(closed, to=self.audience_of(producer), but=by)
+        if self.media is not None:
+            self.media.close_producer(self.id, producer.id)
+        for consumer in list(producer.consumers.values()):
+            consuming = self.participants[consumer.peer]
+            self.close_consumer(consuming, consumer)
+            self.tell(events.ConsumerClosed(consumer.id, producer.id, reason), to=consumer.peer)
+
+    def set_paused(
+        self, producer: Producer, by: str, *, self_bit: bool | None = None, moderator_bit: bool | None = None
+    ) -> bool:
+        """Sets one of the two bits; events only when the effective state (self ∨ moderator) changes. Returns whether it did."""
+        before = producer.paused
+        if self_bit is not None:
+            producer.paused_by_self = self_bit
+        if moderator_bit is not None:
+            producer.paused_by_moderator = moderator_bit
+        if producer.paused == before:
+            return False
+        self.version += 1
+        kind = events.ProducerPaused if producer.paused else events.ProducerResumed
+        self.tell(kind(producer.id, producer.peer), to=self.audience_of(producer), but=by)
+        if self.media is not None:
+            self.media.pause_producer(self.id, producer.id, producer.paused)
+        return True
+
+    def add_consumer(self, participant: Participant, consumer: Consumer) -> None:
+        participant.consumers[consumer.id] = consumer
+        self.producers[consumer.producer].consumers[participant.peer, consumer.id] = consumer
+
+    def close_consumer(self, participant: Participant, consumer: Consumer) -> None:
+        del participant.consumers[consumer.id]
+        participant.remember_closed(consumer.id)
+        producer = self.producers.get(consumer.producer)
+        if producer is not None:
+            producer.consumers.pop((participant.peer, consumer.id), None)
+        if self.media is not None:
+            self.media.close_consumer(self.id, consumer.media_id)
+
+    def pause_consumer(self, consumer: Consumer, paused: bool) -> bool:
+        if consumer.paused == paused:
+            return False
+        consumer.paused = paused
+        if self.media is not None:
+            self.media.pause_consumer(self.id, consumer.media_id, paused)
+        return True

@@ -1,0 +1,145 @@
+"""SignalingSession: one client's stay, from its socket to its seat in a room, over the loss of sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.codec import JSON, MSGPACK, Codec
+from palaver.protocol.events import TransportAnswer, TransportIce, TransportOffer
+from palaver.protocol.types import Candidate
+from palaver.rooms.log import Entry
+from palaver.rooms.role import Claims
+
+if TYPE_CHECKING:
+    from palaver.rooms.room import Participant, Room
+
+State = Literal["new", "authed", "joined", "suspended", "gone"]
+Happening = Literal["auth", "join", "lose", "resume", "end"]
+
+# state × happening → state (protocol § 2). What is not here cannot happen.
+TRANSITIONS: Final[dict[tuple[State, Happening], State]] = {
+    ("new", "auth"): "authed",
+    ("authed", "join"): "joined",
+    ("joined", "lose"): "suspended",
+    ("suspended", "resume"): "joined",
+    ("joined", "resume"): "joined",  # the client noticed the loss before we did
+    ("new", "end"): "gone",
+    ("authed", "end"): "gone",
+    ("joined", "end"): "gone",
+    ("suspended", "end"): "gone",
+}
+
+
+class Sink(Protocol):
+    """Where a session's messages go: its socket, seen from the room."""
+
+    @property
+    def binary(self) -> bool: ...
+
+    def send(self, message: bytes, droppable: bool = False) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+
+class SignalingSession:
+    """Per-client data and signaling state.
+
+    `last_seq` is the number of the event last sent; the next event carries it as `prev`, so that there is no silent gap.
+    While `corked`, events wait in the room's log: a join's reply goes out before the events that follow it.
+    """
+
+    __slots__ = (
+        "claims",
+        "corked",
+        "failed_auths",
+        "last_seq",
+        "losses",
+        "participant",
+        "room",
+        "seq_seen",
+        "session_id",
+        "sink",
+        "state",
+        "suspended_shown",
+        "ticket",
+    )
+
+    def __init__(self, session_id: str, sink: Sink) -> None:
+        self.session_id = session_id
+        self.sink: Sink | None = sink
+        self.state: State = "new"
+        self.claims: Claims | None = None
+        self.room: Room | None = None
+        self.participant: Participant | None = None
+        self.ticket = ""
+        self.last_seq = 0
+        self.seq_seen = 0
+        self.corked = False
+        self.failed_auths = 0
+        self.losses = 0
+        """How often the socket was lost; a timer set for an earlier loss is void."""
+        self.suspended_shown = False
+
+    @property
+    def client_id(self) -> str | None:
+        """The identity its token proved; None before that."""
+        return self.claims.identity if self.claims else None
+
+    @property
+    def room_id(self) -> str | None:
+        return self.room.id if self.room else None
+
+    @property
+    def codec(self) -> Codec:
+        return MSGPACK if self.sink is not None and self.sink.binary else JSON
+
+    def happen(self, what: Happening) -> None:
+        """Moves along TRANSITIONS. Raises KeyError for what cannot happen: a bug of ours, never a client's doing."""
+        self.state = TRANSITIONS[self.state, what]
+
+    def push(self, entry: Entry) -> None:
+        """Sends one event, or leaves it in the log for a session that is corked or has no socket."""
+        sink = self.sink
+        if sink is None or self.corked or entry.seq <= self.last_seq:
+            return
+        sink.send(entry.message(self.codec, self.last_seq), entry.event.droppable)
+        self.last_seq = entry.seq
+
+    def uncork(self) -> None:
+        """Sends what came since the cork went in; a log that no longer reaches back is a gap the client must resume over."""
+        self.corked = False
+        if self.room is None or self.participant is None or self.sink is None:
+            return
+        missed = self.room.log.after(self.last_seq)
+        if missed is None:
+            self.sink.close(CloseCode.STATE_GAP, "events were lost, resume")
+            return
+        for entry in missed:
+            if self.room.is_visible(entry, self.participant):
+                self.push(entry)
+
+    def send_offer(
+        self, from_peer: str, transport: str, sdp: str, generation: int, glare: bool = False
+    ) -> None:
+        """Tells this client of a peer's offer. Like all that a session is told, it goes through the room's log."""
+        self._tell(TransportOffer(from_peer, transport, sdp, generation, glare))
+
+    def send_answer(self, from_peer: str, transport: str, sdp: str, generation: int) -> None:
+        self._tell(TransportAnswer(from_peer, transport, sdp, generation))
+
+    def add_ice_candidate(
+        self,
+        from_peer: str,
+        transport: str,
+        generation: int,
+        candidates: list[Candidate | str],
+        end: bool = False,
+    ) -> None:
+        self._tell(TransportIce(from_peer, transport, generation, candidates, end))
+
+    def _tell(self, event: TransportOffer | TransportAnswer | TransportIce) -> None:
+        assert self.room is not None and self.participant is not None, (
+            "only a joined session is offered anything"
+        )
+        self.room.tell(event, to=self.participant.peer)

@@ -1,0 +1,245 @@
+"""SessionManager: the rooms and sessions of this node, who may take which seat, and what time does to them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from palaver.protocol import events
+from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.errors import ProtocolError
+from palaver.rooms.log import RoomLog
+from palaver.rooms.room import LeaveReason, Participant, Room
+from palaver.rooms.session import SignalingSession, Sink
+from palaver.settings import LimitSettings, RoomSettings
+
+
+class SeatRequest(Struct, frozen=True):
+    """A request for a seat: the session (authenticated) and what its join asked for."""
+
+    session: SignalingSession
+    room: str
+    peer: str
+    """The id that the participant will have; made beforehand, so that its media can be set up first."""
+    name: str | None = None
+    attributes: dict[str, str] | None = None
+    subscribe: Literal["auto", "none"] = "auto"
+    on_duplicate: Literal["replace", "reject"] = "replace"
+
+
+class SessionManager:
+    """Owns every room and session. Time is an argument; `entropy(n)` returns n random bytes.
+
+    The caller must call `deliver_all()` after a request's reply has been sent, and `advance(now)` now and then.
+    """
+
+    def __init__(
+        self,
+        limits: LimitSettings,
+        rooms: RoomSettings,
+        entropy: Callable[[int], bytes],
+        owner: Callable[[str], tuple[str, int]],
+    ) -> None:
+        self.limits = limits
+        self.settings = rooms
+        self.rooms: dict[str, Room] = {}
+        self.sessions: dict[str, SignalingSession] = {}
+        """Joined and suspended sessions by session id."""
+        self.resumes = {"replayed": 0, "snapshot": 0}
+        self._entropy = entropy
+        self._owner = owner
+        self._tickets: dict[str, SignalingSession] = {}
+        self._changed: list[Room] = []
+        self._timers: list[tuple[float, int, SignalingSession, int, Literal["show", "expire"]]] = []
+        self._timers_set = 0
+
+    def get_active_sessions(self) -> list[SignalingSession]:
+        """The sessions that hold a seat, suspended ones included."""
+        return list(self.sessions.values())
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}_{self._entropy(9).hex()}"
+
+    def new_session(self, sink: Sink) -> SignalingSession:
+        """A session for a new socket. It is nowhere registered until it takes a seat."""
+        return SignalingSession(self.new_id("s"), sink)
+
+    # --- seats ---
+
+    def check_seat(self, request: SeatRequest) -> None:
+        """Raises ProtocolError (room_full, limit, conflict) where `create_or_join` would; changes nothing."""
+        room = self.rooms.get(request.room)
+        claims = request.session.claims
+        assert claims is not None, "admission lets only authenticated sessions join"
+        duplicate = room is not None and claims.identity in room.peer_of
+        if duplicate and request.on_duplicate == "reject":
+            raise ProtocolError("conflict", "this identity is in the room already", path="$.onDuplicate")
+        if duplicate:
+            return  # takes over a seat: no cap is touched
+        if room is None and len(self.rooms) >= self.limits.rooms:
+            raise ProtocolError("limit", f"this node holds at most {self.limits.rooms} rooms")
+        if room is not None and len(room.participants) >= self.limits.room_participants:
+            raise ProtocolError(
+                "room_full", f"the room holds at most {self.limits.room_participants} participants"
+            )
+        if len(self.sessions) >= self.limits.sessions:
+            raise ProtocolError("limit", f"this node holds at most {self.limits.sessions} sessions")
+
+    def create_or_join(self, request: SeatRequest) -> Participant:
+        """Gives the session a seat, making the room if it is the first. Replaces an earlier session of the same identity.
+
+        Raises what `check_seat` raises, having changed nothing.
+        """
+        self.check_seat(request)
+        session, claims = request.session, request.session.claims
+        assert claims is not None, "check_seat has seen to it"
+        room = self.rooms.get(request.room)
+        if room is not None and claims.identity in room.peer_of:
+            self._replace(room.participants[room.peer_of[claims.identity]])
+            room = self.rooms.get(request.room)
+        if room is None:
+            _, epoch = self._owner(request.room)
+            log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
+            room = self.rooms[request.room] = Room(request.room, log, self._changed.append)
+        participant = Participant(
+            request.peer,
+            session,
+            identity=claims.identity,
+            name=claims.name if request.name is None else request.name,
+            attributes={**claims.attributes, **(request.attributes or {})},
+            role=claims.role,
+            grants=claims.grants,
+            subscribe=request.subscribe,
+        )
+        session.happen("join")
+        session.room, session.participant = room, participant
+        self.sessions[session.session_id] = session
+        self._new_ticket(session)
+        room.add(participant)
+        session.last_seq = room.log.seq
+        session.corked = True
+        return participant
+
+    def resume(
+        self, fresh: SignalingSession, room: str, ticket: str, last_seq: int
+    ) -> tuple[SignalingSession, list[bytes] | None]:
+        """Brings the ticket's session back on the socket of `fresh`, which ends.
+
+        Returns the session and the events it missed as encoded notifications, None where they are gone. Raises
+        ProtocolError not_found for a ticket that is unknown, used, or another identity's; then it is still good.
+        """
+        session = self._tickets.get(ticket)
+        if session is None or session.client_id != fresh.client_id or session.room_id != room:
+            raise ProtocolError("not_found", "there is no such session to resume; join afresh")
+        assert session.room is not None and session.participant is not None, "tickets are for seats"
+        old, session.sink = session.sink, fresh.sink
+        if old is not None and old is not fresh.sink:
+            old.close(CloseCode.REPLACED, "resumed on another socket")
+        if fresh.claims is not None:
+            session.claims = fresh.claims
+        fresh.sink = None
+        fresh.happen("end")
+        session.happen("resume")
+        session.losses += 1  # timers of the loss are void
+        self._new_ticket(session)
+        if session.suspended_shown:
+            session.suspended_shown = False
+            if not session.participant.hidden:
+                session.room.tell(events.PeerResumed(session.participant.peer), but=session.participant.peer)
+        missed = self._missed(session, session.room, session.participant, last_seq)
+        session.last_seq = session.room.log.seq
+        session.corked = True
+        self.resumes["snapshot" if missed is None else "replayed"] += 1
+        return session, missed
+
+    def _missed(
+        self, session: SignalingSession, room: Room, participant: Participant, last_seq: int
+    ) -> list[bytes] | None:
+        entries = room.log.after(last_seq)
+        if entries is None:
+            return None
+        missed, prev = [], last_seq
+        for entry in entries:
+            if room.is_visible(entry, participant):
+                missed.append(entry.message(session.codec, prev))
+                entry.settle()
+                prev = entry.seq
+        return missed
+
+    def lose(self, session: SignalingSession, now: float) -> float:
+        """The session's socket is gone: it keeps its seat for the grace period. Returns when that ends."""
+        session.sink = None
+        session.happen("lose")
+        session.losses += 1
+        ends = now + self.settings.grace_ms / 1000
+        self._set_timer(now + self.settings.flap_ms / 1000, session, "show")
+        self._set_timer(ends, session, "expire")
+        return ends
+
+    def end(self, session: SignalingSession, reason: LeaveReason, by: str | None = None) -> None:
+        """Ends a session in whatever state it is; its participant leaves the room, an empty room goes."""
+        room, participant = session.room, session.participant
+        if room is not None and participant is not None:
+            room.remove(participant, reason, by)
+            if not room.participants:
+                del self.rooms[room.id]
+        self.sessions.pop(session.session_id, None)
+        self._tickets.pop(session.ticket, None)
+        session.room = session.participant = None
+        if session.state != "gone":
+            session.happen("end")
+
+    def _replace(self, participant: Participant) -> None:
+        session = participant.session
+        sink, session.sink = session.sink, None
+        self.end(session, "replaced")
+        if sink is not None:
+            sink.close(CloseCode.REPLACED, "the same identity joined again")
+
+    def _new_ticket(self, session: SignalingSession) -> None:
+        self._tickets.pop(session.ticket, None)
+        session.ticket = "t_" + self._entropy(20).hex()
+        self._tickets[session.ticket] = session
+
+    # --- telling and time ---
+
+    def deliver_all(self) -> None:
+        """Sends the events of every room that changed, in order."""
+        while self._changed:
+            changed, self._changed[:] = list(self._changed), []
+            for room in changed:
+                room.deliver()
+
+    def acknowledge(self, session: SignalingSession, seq: int) -> None:
+        """The client has seen everything up to `seq`: what all have seen need not be kept."""
+        room = session.room
+        if room is None or seq > session.last_seq:
+            return
+        session.seq_seen = max(session.seq_seen, seq)
+        if len(room.log) > self.limits.log_events // 2:
+            room.log.trim(min(each.session.seq_seen for each in room.participants.values()))
+
+    def _set_timer(self, when: float, session: SignalingSession, what: Literal["show", "expire"]) -> None:
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, session, session.losses, what))
+
+    def next_deadline(self) -> float | None:
+        return self._timers[0][0] if self._timers else None
+
+    def advance(self, now: float) -> None:
+        """Does what is due: shows losses that outlasted a flap, ends sessions whose grace period is over."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, session, losses, what = heapq.heappop(self._timers)
+            if session.state != "suspended" or session.losses != losses:
+                continue
+            if what == "expire":
+                self.end(session, "timeout")
+            elif session.room is not None and session.participant is not None:
+                session.suspended_shown = True
+                if not session.participant.hidden:
+                    peer = session.participant.peer
+                    session.room.tell(events.PeerSuspended(peer), but=peer)
+        self.deliver_all()

@@ -1,0 +1,1 @@
+"""One file per handler. Handlers decide; they do not import one another and do no I/O."""

@@ -1,0 +1,146 @@
+"""ConsumerHandler: media a participant receives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods import (
+    ByIds,
+    Changed,
+    ConsumerItem,
+    CreateConsumer,
+    CreateConsumerResult,
+    CreateConsumersResult,
+)
+from palaver.rooms.media import Consumer
+from palaver.rooms.room import Participant, Room
+from palaver.rooms.session_manager import SessionManager
+from palaver.settings import LimitSettings
+from palaver.signaling.message import Message
+from palaver.signaling.publishing import Publishing
+from palaver.signaling.router import Verb
+from palaver.signaling.stream_router import StreamRouter
+
+
+class ConsumerHandler:
+    def __init__(
+        self,
+        sessions: SessionManager,
+        streams: StreamRouter,
+        publishing: Publishing,
+        limits: LimitSettings,
+    ) -> None:
+        self._sessions = sessions
+        self._streams = streams
+        self._publishing = publishing
+        self._limits = limits
+
+    @property
+    def routes(self) -> Mapping[str, Verb]:
+        return {
+            "createConsumer": self.create,
+            "closeConsumer": self.close,
+            "pauseConsumer": self.pause,
+            "resumeConsumer": self.resume,
+        }
+
+    def create(
+        self, message: Message, params: CreateConsumer
+    ) -> CreateConsumerResult | CreateConsumersResult:
+        room, participant = message.seat
+        if params.items is not None:
+            return CreateConsumersResult(
+                [self._item(room, participant, params, item) for item in params.items]
+            )
+        if params.producer is None:
+            raise ProtocolError("invalid_params", "name a producer, or several in items", path="$.producer")
+        one = ConsumerItem(
+            params.producer, params.transport, params.id, params.layers, params.priority, params.paused
+        )
+        return self._create(room, participant, one)
+
+    def _item(
+        self, room: Room, participant: Participant, params: CreateConsumer, item: ConsumerItem
+    ) -> CreateConsumerResult | dict[str, Any]:
+        """One of many: its own result or its own error. What an item leaves out is taken from around it."""
+        transport = item.transport or params.transport
+        whole = ConsumerItem(item.producer, transport, item.id, item.layers, item.priority, item.paused)
+        try:
+            return self._create(room, participant, whole)
+        except ProtocolError as error:
+            return {"error": error.body()}
+
+    def _create(self, room: Room, participant: Participant, item: ConsumerItem) -> CreateConsumerResult:
+        if item.transport is None:
+            raise ProtocolError("invalid_params", "name the transport to receive on", path="$.transport")
+        producer = room.producers.get(item.producer)
+        if producer is None or not room.may_see(participant, producer):
+            raise ProtocolError("not_found", "there is no such producer in this room", path="$.producer")
+        if item.id is not None and item.id in participant.consumers:
+            first = participant.consumers[item.id]
+            if first.producer != item.producer:
+                raise ProtocolError("conflict", "this id is taken", path="$.id")
+            return self._result(room, first)
+        if len(participant.consumers) >= self._limits.consumers_per_peer:
+            raise ProtocolError(
+                "limit", f"at most {self._limits.consumers_per_peer} consumers per participant"
+            )
+        self._publishing.transport(participant, item.transport)
+        consumer = Consumer(
+            id=item.id or self._sessions.new_id("c"),
+            peer=participant.peer,
+            transport=item.transport,
+            producer=producer.id,
+            kind=producer.kind,
+            paused=item.paused,
+            priority=item.priority,
+        )
+        room.add_consumer(participant, consumer)
+        media = self._streams.find_node(room)
+        if media is not None:
+            handle = room.handle(participant, consumer.transport)
+            consumer.mid = media.consume(
+                handle, consumer.media_id, producer.id, consumer.kind, consumer.paused
+            )
+        return self._result(room, consumer)
+
+    def _result(self, room: Room, consumer: Consumer) -> CreateConsumerResult:
+        producer = room.producers[consumer.producer]
+        return CreateConsumerResult(
+            consumer.id, producer.id, consumer.kind, producer.paused, consumer.paused, consumer.mid
+        )
+
+    def close(self, message: Message, params: ByIds) -> Changed:
+        room, participant = message.seat
+        changed = False
+        for consumer in self._each(participant, params):
+            room.close_consumer(participant, consumer)
+            changed = True
+        return Changed(changed)
+
+    def pause(self, message: Message, params: ByIds) -> Changed:
+        return self._set_paused(message, params, True)
+
+    def resume(self, message: Message, params: ByIds) -> Changed:
+        return self._set_paused(message, params, False)
+
+    def _set_paused(self, message: Message, params: ByIds, paused: bool) -> Changed:
+        room, participant = message.seat
+        consumers = self._each(participant, params, closed_too=False)
+        changed = [room.pause_consumer(consumer, paused) for consumer in consumers]
+        return Changed(any(changed))
+
+    def _each(self, participant: Participant, params: ByIds, closed_too: bool = True) -> list[Consumer]:
+        """The consumers that the request names, all or none. Raises ProtocolError not_found with the first unknown id."""
+        ids = params.ids if params.ids is not None else [params.id] if params.id is not None else []
+        if not ids:
+            raise ProtocolError("invalid_params", "name a consumer by id, or several by ids", path="$.id")
+        found = []
+        for id in dict.fromkeys(ids):
+            if id in participant.consumers:
+                found.append(participant.consumers[id])
+            elif not (closed_too and id in participant.closed_ids):
+                raise ProtocolError("not_found", f"you have no consumer {id!r}", path="$.id")
+        return found

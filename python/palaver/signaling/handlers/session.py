@@ -1,0 +1,235 @@
+"""SessionHandler: presence and room membership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from msgspec import Raw
+
+from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods import (
+    Disconnect,
+    DisconnectResult,
+    Empty,
+    Heartbeat,
+    HeartbeatResult,
+    Join,
+    JoinAnswer,
+    JoinOffer,
+    JoinResult,
+    Leave,
+    Resume,
+    RoomInfo,
+    RoomInfoResult,
+    SessionInfo,
+    Unchanged,
+    You,
+)
+from palaver.rooms.room import Participant, Room
+from palaver.rooms.session_manager import SeatRequest, SessionManager
+from palaver.settings import Settings
+from palaver.signaling.admission import require
+from palaver.signaling.message import Message
+from palaver.signaling.negotiation import Negotiation
+from palaver.signaling.ports import TransportHandle
+from palaver.signaling.publishing import Publishing
+from palaver.signaling.router import Verb
+from palaver.signaling.stream_router import StreamRouter
+
+PAGE: Final = 200
+"""Participants in one page of roomInfo."""
+
+
+class SessionHandler:
+    """`authenticate(message, token)` lets a new session in; `renew(message, token)` replaces a known one's token."""
+
+    def __init__(
+        self,
+        sessions: SessionManager,
+        streams: StreamRouter,
+        publishing: Publishing,
+        negotiation: Negotiation,
+        settings: Settings,
+        wall: Callable[[], float],
+        authenticate: Callable[[Message, str], object],
+        renew: Callable[[Message, str], None],
+    ) -> None:
+        self._sessions = sessions
+        self._streams = streams
+        self._publishing = publishing
+        self._negotiation = negotiation
+        self._settings = settings
+        self._wall = wall
+        self._authenticate = authenticate
+        self._renew = renew
+
+    @property
+    def routes(self) -> Mapping[str, Verb]:
+        return {
+            "join": self.join,
+            "leave": self.leave,
+            "disconnect": self.disconnect,
+            "heartbeat": self.heartbeat,
+            "roomInfo": self.room_info,
+        }
+
+    # --- join ---
+
+    def join(self, message: Message, params: Join) -> JoinResult | Coroutine[Any, Any, JoinResult]:
+        session = message.session
+        if params.token is not None:
+            (self._authenticate if session.state == "new" else self._renew)(message, params.token)
+        if session.claims is None:
+            raise ProtocolError("unauthenticated")
+        require(session.claims, "roomJoin")
+        if not session.claims.grants.admits(params.room):
+            raise ProtocolError("forbidden", "the token is for another room", need="room")
+        if session.state == "joined":
+            if session.room_id != params.room:
+                raise ProtocolError("wrong_state", "leave the room that you are in first")
+            return self._snapshot(*message.seat)
+        if params.resume is not None:
+            return self._resume(message, params.room, params.resume)
+        for producer in params.producers:
+            self._publishing.check(session.claims.grants, session.claims.role, producer)
+        request = SeatRequest(
+            session,
+            params.room,
+            self._sessions.new_id("p"),
+            params.name,
+            params.attributes,
+            params.subscribe,
+            params.on_duplicate,
+        )
+        self._sessions.check_seat(request)
+        if params.offer is not None:
+            return self._join_with_offer(message, request, params, params.offer)
+        return self._take_seat(request, params)
+
+    def _take_seat(self, request: SeatRequest, params: Join) -> JoinResult:
+        participant = self._sessions.create_or_join(request)
+        room = participant.session.room
+        assert room is not None, "create_or_join gave it"
+        result = self._snapshot(room, participant)
+        for producer in params.producers:
+            self._publishing.create(room, participant, producer)
+        return result
+
+    async def _join_with_offer(
+        self, message: Message, request: SeatRequest, params: Join, offer: JoinOffer
+    ) -> JoinResult:
+        """Media first: a join whose offer is bad has changed nothing."""
+        self._negotiation.check(offer.sdp)
+        media = self._streams.choose_node(request.room)
+        handle = TransportHandle(media.node, request.room, request.peer, offer.transport)
+        try:
+            answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
+            if message.session.state != "authed":
+                raise ProtocolError("wrong_state", "the session has gone on or ended meanwhile")
+            result = self._take_seat(request, params)
+        except ProtocolError:
+            media.close_transport(handle)
+            raise
+        room, participant = message.seat
+        self._streams.assign_node(room)
+        transport = self._publishing.transport(participant, offer.transport)
+        transport.direction, transport.generation = offer.direction, offer.generation
+        transport.answer = self._negotiation.result(answer, offer.generation)
+        result.answer = JoinAnswer(offer.transport, answer.sdp, offer.generation)
+        return result
+
+    def _resume(self, message: Message, room: str, resume: Resume) -> JoinResult:
+        session, missed = self._sessions.resume(message.session, room, resume.ticket, resume.last_seq)
+        message.caller.session = session
+        result = self._snapshot(*message.seat)
+        result.resumed = True
+        result.missed = "snapshot" if missed is None else [Raw(event) for event in missed]
+        return result
+
+    def _snapshot(self, room: Room, participant: Participant) -> JoinResult:
+        session, claims = participant.session, participant.session.claims
+        assert claims is not None, "whoever has a seat has shown a token"
+        return JoinResult(
+            session=SessionInfo(
+                session.session_id,
+                session.ticket,
+                self._settings.gateway.ping_ms,
+                self._settings.rooms.grace_ms,
+            ),
+            you=You(participant.peer, participant.identity, participant.role, claims.wire_grants()),
+            room=room.head,
+            peers=[each.info for each in room.visible_participants() if each is not participant],
+            producers=[each.info for each in room.producers_for(participant)],
+            ice_servers=self._streams.ice_servers,
+            seq=session.last_seq,
+            resumed=False,
+        )
+
+    # --- staying and going ---
+
+    def leave(self, message: Message, params: Leave) -> Empty:
+        message.seat  # noqa: B018  # raises for a caller that has none
+        session = message.session
+        self._sessions.end(session, "left")
+        message.then_close = (CloseCode.NORMAL, "left")
+        return Empty()
+
+    def disconnect(self, message: Message, params: Disconnect) -> DisconnectResult | Empty:
+        if not params.keep:
+            return self.leave(message, Leave())
+        ends = self._sessions.lose(message.session, message.now)
+        message.then_close = (CloseCode.NORMAL, "kept")
+        return DisconnectResult(int((self._wall() + ends - message.now) * 1000))
+
+    def heartbeat(self, message: Message, params: Heartbeat) -> HeartbeatResult:
+        session = message.session
+        if params.seq_seen is not None:
+            self._sessions.acknowledge(session, params.seq_seen)
+        return HeartbeatResult(params.t, int(self._wall() * 1000), session.last_seq)
+
+    # --- looking ---
+
+    def room_info(self, message: Message, params: RoomInfo) -> RoomInfoResult | Unchanged:
+        own = message.session.room
+        if own is not None and params.room in (None, own.id):
+            room = own
+        else:
+            if params.room is None:
+                raise ProtocolError("wrong_state", "join a room, or name one")
+            require(message.session.claims, "roomList")
+            found = self._sessions.rooms.get(params.room)
+            if found is None:
+                raise ProtocolError("not_found", "there is no such room")
+            room = found
+        if params.if_version == room.version:
+            return Unchanged(True)
+        fields = params.fields or ["counts", "peers", "producers"]
+        result = RoomInfoResult(room.head, room.version)
+        present = list(room.visible_participants())
+        start = self._page_start(params.cursor)
+        if "counts" in fields:
+            producers = sum(1 for each in room.producers.values())
+            result.counts = {"peers": len(present), "producers": producers}
+        if "peers" in fields:
+            result.peers = [each.info for each in present[start : start + PAGE]]
+        if "producers" in fields:
+            page = present[start : start + PAGE]
+            viewer = message.session.participant if room is own else None
+            result.producers = [
+                producer.info
+                for each in page
+                for producer in each.producers.values()
+                if viewer is None or room.may_see(viewer, producer)
+            ]
+        if start + PAGE < len(present) and ("peers" in fields or "producers" in fields):
+            result.cursor = str(start + PAGE)
+        return result
+
+    def _page_start(self, cursor: str | None) -> int:
+        if cursor is None:
+            return 0
+        if not cursor.isascii() or not cursor.isdigit():
+            raise ProtocolError("invalid_params", "this is no cursor of roomInfo", path="$.cursor")
+        return int(cursor)

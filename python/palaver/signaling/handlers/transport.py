@@ -1,0 +1,211 @@
+"""TransportHandler: the WebRTC handshake, with the media node or between two participants."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods import (
+    ConnectTransport,
+    ConnectTransportResult,
+    Delivered,
+    Empty,
+    IceCandidate,
+    SdpAnswer,
+    SdpOffer,
+    SdpOfferResult,
+)
+from palaver.protocol.types import Candidate, DtlsFingerprint
+from palaver.rooms.media import EARLY_CANDIDATES, WebRtcTransport
+from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.room import Participant, Room
+from palaver.settings import LimitSettings
+from palaver.signaling.message import Message
+from palaver.signaling.negotiation import Negotiation
+from palaver.signaling.ports import Direction
+from palaver.signaling.publishing import Publishing
+from palaver.signaling.router import Verb
+from palaver.signaling.stream_router import StreamRouter
+
+
+class TransportHandler:
+    def __init__(
+        self, streams: StreamRouter, publishing: Publishing, negotiation: Negotiation, limits: LimitSettings
+    ) -> None:
+        self._max_links = limits.transports_per_peer
+        self._streams = streams
+        self._publishing = publishing
+        self._negotiation = negotiation
+
+    @property
+    def routes(self) -> Mapping[str, Verb]:
+        return {
+            "sdpOffer": self.offer,
+            "sdpAnswer": self.answer,
+            "iceCandidate": self.candidates,
+            "connectTransport": self.connect,
+        }
+
+    # --- offers and answers ---
+
+    def offer(
+        self, message: Message, params: SdpOffer
+    ) -> Delivered | SdpOfferResult | Coroutine[Any, Any, SdpOfferResult]:
+        room, participant = message.seat
+        self._negotiation.check(params.sdp)
+        if params.direction == "p2p":
+            return self._offer_to_peer(message, room, participant, params)
+        transport = self._publishing.transport(participant, params.transport)
+        if transport.direction not in (None, params.direction):
+            raise ProtocolError(
+                "conflict", f"this transport is for {transport.direction}", path="$.direction"
+            )
+        newest = transport.generation if transport.offering is None else transport.offering
+        if newest is not None and params.generation < newest:
+            raise ProtocolError("stale_generation", f"the current generation is {newest}", generation=newest)
+        if params.generation == transport.generation and transport.answer is not None:
+            return transport.answer
+        if params.generation == transport.offering:
+            raise ProtocolError("unavailable", "this offer is being answered already", after_ms=100)
+        return self._offer_to_media(message, room, participant, transport, params, params.direction)
+
+    def _offer_to_peer(
+        self, message: Message, room: Room, participant: Participant, params: SdpOffer
+    ) -> Delivered:
+        other = self._peer(room, participant, params.to)
+        link = self._link(room, participant, other, params.transport)
+        verdict = link.offer(participant.peer, other.peer, params.generation)
+        if verdict != "repeat":
+            other.session.send_offer(
+                participant.peer, params.transport, params.sdp, params.generation, verdict == "glare"
+            )
+            for candidates, end in link.take_early(participant.peer, message.now):
+                other.session.add_ice_candidate(
+                    participant.peer, params.transport, params.generation, candidates, end
+                )
+        return Delivered(True)
+
+    async def _offer_to_media(
+        self,
+        message: Message,
+        room: Room,
+        participant: Participant,
+        transport: WebRtcTransport,
+        params: SdpOffer,
+        direction: Direction,
+    ) -> SdpOfferResult:
+        media = self._streams.assign_node(room)
+        handle = room.handle(participant, transport.id)
+        before = transport.direction
+        transport.offering, transport.direction = params.generation, direction
+        try:
+            answer = await self._negotiation.offer(media, handle, direction, params.sdp)
+        except ProtocolError:
+            transport.direction = before
+            raise
+        finally:
+            if transport.offering == params.generation:
+                transport.offering = None
+        if participant.transports.get(transport.id) is not transport or participant.session.room is not room:
+            media.close_transport(handle)
+            raise ProtocolError("wrong_state", "the session ended meanwhile")
+        for consumer in participant.consumers.values():
+            if consumer.media_id in answer.consumers:
+                consumer.mid = answer.consumers[consumer.media_id]
+        result = self._negotiation.result(answer, params.generation)
+        result.consumers = {
+            consumer.id: answer.consumers[consumer.media_id]
+            for consumer in participant.consumers.values()
+            if consumer.media_id in answer.consumers
+        }
+        transport.generation, transport.answer, transport.fingerprints = params.generation, result, None
+        for candidates, end in transport.early.take(params.generation, message.now):
+            media.add_candidates(handle, _as_init(candidates, end))
+        return result
+
+    def answer(self, message: Message, params: SdpAnswer) -> Empty:
+        room, participant = message.seat
+        self._negotiation.check(params.sdp)
+        if params.to is None:
+            if params.transport not in participant.transports:
+                raise ProtocolError("not_found", "you have no such transport", path="$.transport")
+            raise ProtocolError("wrong_state", "the media node answers offers, it makes none")
+        other = self._peer(room, participant, params.to)
+        link = self._link(room, participant, other, params.transport)
+        if link.answer(participant.peer, params.generation):
+            other.session.send_answer(participant.peer, params.transport, params.sdp, params.generation)
+        return Empty()
+
+    # --- candidates ---
+
+    def candidates(self, message: Message, params: IceCandidate) -> Empty:
+        room, participant = message.seat
+        if params.to is not None:
+            return self._candidates_to_peer(message, room, participant, params)
+        transport = self._publishing.transport(participant, params.transport)
+        if params.generation == transport.generation:
+            media = self._streams.assign_node(room)
+            media.add_candidates(
+                room.handle(participant, transport.id), _as_init(params.candidates, params.end)
+            )
+        elif transport.generation is not None and params.generation < transport.generation:
+            current = transport.generation
+            raise ProtocolError(
+                "stale_generation", f"the current generation is {current}", generation=current
+            )
+        elif not transport.early.keep(params.generation, params.candidates, params.end, message.now):
+            raise ProtocolError("limit", f"at most {EARLY_CANDIDATES} candidates are kept before their offer")
+        return Empty()
+
+    def _candidates_to_peer(
+        self, message: Message, room: Room, participant: Participant, params: IceCandidate
+    ) -> Empty:
+        other = self._peer(room, participant, params.to)
+        link = self._link(room, participant, other, params.transport)
+        if link.admit_candidates(
+            participant.peer, params.generation, params.candidates, params.end, message.now
+        ):
+            other.session.add_ice_candidate(
+                participant.peer, params.transport, params.generation, params.candidates, params.end
+            )
+        return Empty()
+
+    # --- DTLS ---
+
+    def connect(self, message: Message, params: ConnectTransport) -> ConnectTransportResult:
+        _, participant = message.seat
+        transport = self._publishing.transport(participant, params.transport)
+        shown = frozenset(
+            f"{each.algorithm} {each.value}".upper() if isinstance(each, DtlsFingerprint) else each.upper()
+            for each in params.dtls.fingerprints
+        )
+        if transport.fingerprints is not None and transport.fingerprints != shown:
+            raise ProtocolError("conflict", "another fingerprint needs a new generation", path="$.dtls")
+        transport.fingerprints = shown
+        return ConnectTransportResult(transport.state)
+
+    def _link(self, room: Room, participant: Participant, other: Participant, transport: str) -> PeerLink:
+        """The peer-to-peer connection with another; comes into being here. Raises ProtocolError limit."""
+        link = room.find_link(transport, participant.peer, other.peer)
+        if link is None:
+            if participant.links >= self._max_links:
+                raise ProtocolError(
+                    "limit", f"at most {self._max_links} peer-to-peer connections per participant"
+                )
+            link = room.add_link(transport, participant, other)
+        return link
+
+    def _peer(self, room: Room, participant: Participant, to: str | None) -> Participant:
+        if to is None:
+            raise ProtocolError("invalid_params", "a peer-to-peer message names its peer", path="$.to")
+        other = room.participants.get(to)
+        if other is None or other is participant:
+            raise ProtocolError("not_found", "there is no such peer in this room", path="$.to")
+        return other
+
+
+def _as_init(candidates: list[Candidate | str], end: bool) -> list[Candidate]:
+    """Candidates in one form; the end of them is an empty one (RFC 8838 § 14)."""
+    whole = [each if isinstance(each, Candidate) else Candidate(each) for each in candidates]
+    return [*whole, Candidate("")] if end else whole

@@ -1,0 +1,68 @@
+"""Message: one request on its way from the socket to its handler."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import UNSET, Raw, UnsetType
+
+from palaver.protocol.codec import Codec
+from palaver.protocol.errors import ProtocolError
+from palaver.rooms.room import Participant, Room
+from palaver.rooms.session import SignalingSession
+from palaver.settings import LimitSettings
+from palaver.signaling.ports import Connection
+from palaver.signaling.rate_limit import Bucket
+
+PINGS_PER_SECOND: Final = 2  # protocol § 5, debugPing
+
+
+class Caller:
+    """One connection with what belongs to it alone: its session, its buckets, its recent errors."""
+
+    __slots__ = ("buckets", "connection", "errors", "session")
+
+    def __init__(self, connection: Connection, session: SignalingSession, limits: LimitSettings) -> None:
+        self.connection = connection
+        self.session = session
+        self.buckets = {
+            "request": Bucket(limits.requests_per_second, limits.request_burst),
+            "candidate": Bucket(limits.candidates_per_second, limits.candidate_burst),
+            "ping": Bucket(PINGS_PER_SECOND, PINGS_PER_SECOND),
+        }
+        self.errors: list[float] = []
+
+
+class Message:
+    """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
+
+    __slots__ = ("caller", "codec", "id", "method", "now", "params", "raw", "then_close")
+
+    def __init__(
+        self, caller: Caller, codec: Codec, method: str, id: int | str | UnsetType, raw: Raw, now: float
+    ) -> None:
+        self.caller = caller
+        self.codec = codec
+        self.method = method
+        self.id = id
+        self.raw = raw
+        self.now = now
+        self.params: Any = None
+        self.then_close: tuple[int, str] | None = None
+        """Close code and reason, once the reply is out."""
+
+    @property
+    def wants_reply(self) -> bool:
+        return self.id is not UNSET
+
+    @property
+    def session(self) -> SignalingSession:
+        return self.caller.session
+
+    @property
+    def seat(self) -> tuple[Room, Participant]:
+        """The caller's room and seat. Raises ProtocolError wrong_state where it has none (any more)."""
+        session = self.caller.session
+        if session.room is None or session.participant is None:
+            raise ProtocolError("wrong_state", "join a room first")
+        return session.room, session.participant

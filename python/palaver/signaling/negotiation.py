@@ -1,0 +1,39 @@
+"""Negotiation: a client's offer to the media node, be it by sdpOffer or in the flight of a join."""
+
+from __future__ import annotations
+
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods import SdpOfferResult
+from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaUnavailable, TransportHandle
+from palaver.signaling.sdp import check_sdp
+from palaver.signaling.stream_router import StreamRouter
+
+
+class Negotiation:
+    def __init__(self, streams: StreamRouter, max_sdp_bytes: int) -> None:
+        self._streams = streams
+        self._max_sdp_bytes = max_sdp_bytes
+
+    def check(self, sdp: str) -> None:
+        """Raises ProtocolError too_large or bad_sdp."""
+        check_sdp(sdp, self._max_sdp_bytes)
+
+    async def offer(
+        self, media: MediaNode, handle: TransportHandle, direction: Direction, sdp: str
+    ) -> Answer:
+        """The media node's answer. Raises ProtocolError bad_sdp (with the line, where known) or media_unavailable."""
+        try:
+            return await media.accept_offer(handle, direction, sdp)
+        except (BadSdp, MediaUnavailable) as error:
+            raise refusal(error) from None
+
+    def result(self, answer: Answer, generation: int) -> SdpOfferResult:
+        return SdpOfferResult(answer.sdp, generation, self._streams.ice_servers, answer.consumers)
+
+
+def refusal(error: BadSdp | MediaUnavailable) -> ProtocolError:
+    """How a failure of the media node is told to the client."""
+    if isinstance(error, MediaUnavailable):
+        return ProtocolError("media_unavailable", str(error))
+    where = {} if error.line is None else {"line": error.line}
+    return ProtocolError("bad_sdp", str(error), path="$.sdp", **where)

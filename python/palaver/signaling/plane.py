@@ -1,0 +1,89 @@
+"""SignalingPlane: the signaling side put together. Give it a clock, chance and media nodes; plug it into a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from palaver.protocol.types import IceServer
+from palaver.rooms.session_manager import SessionManager
+from palaver.settings import Settings
+from palaver.signaling.admission import AdmissionController
+from palaver.signaling.handlers.auth import AuthHandler
+from palaver.signaling.handlers.consumer import ConsumerHandler
+from palaver.signaling.handlers.diagnostics import DiagnosticsHandler
+from palaver.signaling.handlers.media_control import MediaControlHandler
+from palaver.signaling.handlers.producer import ProducerHandler
+from palaver.signaling.handlers.room_admin import RoomAdminHandler
+from palaver.signaling.handlers.session import SessionHandler
+from palaver.signaling.handlers.transport import TransportHandler
+from palaver.signaling.message_handler import SignalingMessageHandler
+from palaver.signaling.negotiation import Negotiation
+from palaver.signaling.ports import MediaNode, RoomDirectory, TransportHandle, TransportState
+from palaver.signaling.publishing import Publishing
+from palaver.signaling.router import SignalingRouter
+from palaver.signaling.stream_router import StreamRouter
+from palaver.signaling.tokens import TokenVerifier
+
+
+class SignalingPlane:
+    """Composes sessions, handlers, router and message handler; is also the MediaEvents of its media nodes.
+
+    `clock` is monotonic seconds, `wall` seconds since the Unix epoch, `entropy(n)` n random bytes, and `spawn` runs a
+    coroutine. Call `sessions.advance(now)` at least every 100 ms.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        node: str,
+        version: str,
+        directory: RoomDirectory,
+        media: Mapping[str, MediaNode],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        limits = settings.limits
+        ice_servers = [IceServer([url]) for url in settings.media.ice_servers]
+        self.sessions = SessionManager(limits, settings.rooms, entropy, directory.owner)
+        self.streams = StreamRouter(self.sessions, media, ice_servers)
+        self.verifier = TokenVerifier(settings.auth, wall)
+        publishing = Publishing(self.sessions, self.streams, limits)
+        negotiation = Negotiation(self.streams, limits.sdp_bytes)
+        server = {"node": node, "region": settings.node.region, "version": version}
+        auth = AuthHandler(self.verifier, settings, server)
+        handlers = (
+            auth,
+            SessionHandler(
+                self.sessions,
+                self.streams,
+                publishing,
+                negotiation,
+                settings,
+                wall,
+                auth.authenticate_or_close,
+                auth.renew,
+            ),
+            ProducerHandler(publishing),
+            ConsumerHandler(self.sessions, self.streams, publishing, limits),
+            TransportHandler(self.streams, publishing, negotiation, limits),
+            MediaControlHandler(),
+            RoomAdminHandler(),
+            DiagnosticsHandler(self.sessions, self.streams, directory, node, clock, wall),
+        )
+        self.router = SignalingRouter(handlers, AdmissionController())
+        self.messages = SignalingMessageHandler(self.router, self.sessions, auth, limits, clock, spawn)
+
+    def transport_state(self, handle: TransportHandle, state: TransportState) -> None:
+        """A media node reports that a transport's state changed; its owner is told."""
+        room = self.sessions.rooms.get(handle.room)
+        participant = room.participants.get(handle.peer) if room is not None else None
+        transport = participant.transports.get(handle.transport) if participant is not None else None
+        if room is None or transport is None or transport.state == state:
+            return
+        transport.state = state
+        room.tell_transport_state(handle.peer, transport)
+        self.sessions.deliver_all()

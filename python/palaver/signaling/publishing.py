@@ -1,0 +1,85 @@
+"""Publishing: what it takes to create a producer, be it by createProducer or in the flight of a join."""
+
+from __future__ import annotations
+
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods import CreateProducer, CreateProducerResult
+from palaver.rooms.media import Producer, WebRtcTransport
+from palaver.rooms.role import Grants
+from palaver.rooms.room import Participant, Room
+from palaver.rooms.session_manager import SessionManager
+from palaver.settings import LimitSettings
+from palaver.signaling.stream_router import StreamRouter
+
+SOURCES_OF = {
+    "audio": ("microphone", "screenAudio"),
+    "video": ("camera", "screen"),
+    "data": ("data",),
+}
+
+
+class Publishing:
+    def __init__(self, sessions: SessionManager, streams: StreamRouter, limits: LimitSettings) -> None:
+        self._sessions = sessions
+        self._streams = streams
+        self._limits = limits
+
+    def check(self, grants: Grants, role: str, params: CreateProducer) -> None:
+        """Raises ProtocolError forbidden or invalid_params for what could never be published; needs no seat."""
+        if params.source not in SOURCES_OF[params.kind]:
+            allowed = " or ".join(SOURCES_OF[params.kind])
+            raise ProtocolError("invalid_params", f"{params.kind} has the source {allowed}", path="$.source")
+        if role == "observer" or not grants.may_publish(params.source):
+            need = "canPublishData" if params.source == "data" else "canPublish"
+            raise ProtocolError("forbidden", f"you may not publish {params.source}", need=need)
+
+    def transport(self, participant: Participant, id: str) -> WebRtcTransport:
+        """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""
+        transport = participant.transports.get(id)
+        if transport is None:
+            if len(participant.transports) >= self._limits.transports_per_peer:
+                raise ProtocolError(
+                    "limit", f"at most {self._limits.transports_per_peer} transports per participant"
+                )
+            transport = participant.transports[id] = WebRtcTransport(id)
+        return transport
+
+    def create(self, room: Room, owner: Participant, params: CreateProducer) -> CreateProducerResult:
+        """Creates a producer, or answers a repeat with the first result.
+
+        Raises ProtocolError forbidden, invalid_params, conflict (the id is another's), or limit.
+        """
+        self.check(owner.grants, owner.role, params)
+        if params.id is not None:
+            first = room.producers.get(params.id)
+            if first is not None:
+                if first.peer != owner.peer:
+                    raise ProtocolError("conflict", "this id is taken", path="$.id")
+                return self._result(first)
+        if len(owner.producers) >= self._limits.producers_per_peer:
+            raise ProtocolError(
+                "limit", f"at most {self._limits.producers_per_peer} producers per participant"
+            )
+        self.transport(owner, params.transport)
+        producer = Producer(
+            id=params.id or self._sessions.new_id("pr"),
+            peer=owner.peer,
+            transport=params.transport,
+            kind=params.kind,
+            source=params.source,
+            label=params.label,
+            mid=params.mid,
+            encodings=list(params.encodings),
+            allow=frozenset(params.allow) if params.allow is not None else None,
+            paused_by_self=params.paused,
+        )
+        room.add_producer(owner, producer)
+        media = self._streams.find_node(room)
+        if media is not None:
+            handle = room.handle(owner, producer.transport)
+            media.produce(handle, producer.id, producer.kind, producer.mid, producer.paused)
+        return self._result(producer)
+
+    def _result(self, producer: Producer) -> CreateProducerResult:
+        limits = {"producers": self._limits.producers_per_peer}
+        return CreateProducerResult(producer.id, producer.paused, producer.encodings, limits)

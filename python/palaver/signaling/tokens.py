@@ -1,0 +1,221 @@
+"""Tokens: JWTs in the shape that LiveKit's token servers mint, verified by key id (RFC 7519, RFC 8725)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from msgspec import Meta, Struct
+
+from palaver.errors import SettingsError
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.types import Attributes, Name, Role, Source
+from palaver.rooms.role import Claims, Grants
+from palaver.settings import AuthSettings
+
+MIN_SECRET_BYTES: Final = 32
+MAX_TOKEN_BYTES: Final = 16 * 1024
+CACHED_TOKENS: Final = 10_000
+# Header parameters that would let a token say how to verify it (RFC 8725 § 3.10), or demand what we do not know.
+REFUSED_HEADERS: Final = ("crit", "jku", "jwk", "x5u", "x5c")
+
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]
+
+
+class _Video(Struct, rename="camel"):
+    room: Name | None = None
+    room_join: bool = False
+    room_admin: bool = False
+    room_list: bool = False
+    can_publish: bool | None = None
+    can_subscribe: bool | None = None
+    can_publish_sources: Annotated[list[Source], Meta(max_length=8)] | None = None
+    can_publish_data: bool | None = None
+    hidden: bool = False
+
+
+class _Payload(Struct):
+    sub: Name
+    exp: Seconds
+    nbf: Seconds | None = None
+    iat: Seconds | None = None
+    jti: Annotated[str, Meta(max_length=128)] | None = None
+    aud: str | list[str] | None = None
+    name: Annotated[str, Meta(max_length=128)] | None = None
+    attributes: Attributes | None = None
+    role: Role | None = None
+    chaos: bool = False
+    diag: bool = False
+    video: _Video = msgspec.field(default_factory=_Video)
+
+
+class _Key(Struct, frozen=True):
+    material: Any
+    algorithm: str
+
+
+class TokenVerifier:
+    """Verifies tokens against a set of keys, each bound to one algorithm. Verified tokens are remembered by their hash.
+
+    `wall()` gives seconds since the Unix epoch.
+    """
+
+    def __init__(self, settings: AuthSettings, wall: Callable[[], float]) -> None:
+        self._settings = settings
+        self._wall = wall
+        self._keys = {key_id: _load_key(key_id, text) for key_id, text in settings.keys.items()}
+        self._verified: OrderedDict[bytes, tuple[Claims, float]] = OrderedDict()
+
+    def verify(self, token: str) -> Claims:
+        """Raises ProtocolError token_invalid or token_expired; the message says which rule the token breaks."""
+        if len(token) > MAX_TOKEN_BYTES:
+            raise ProtocolError("token_invalid", f"a token has at most {MAX_TOKEN_BYTES} bytes")
+        digest = hashlib.blake2b(token.encode(), digest_size=16).digest()
+        known = self._verified.get(digest)
+        if known is None:
+            payload, key_id = self._authentic(token)
+            known = (_claims(payload, key_id), payload.nbf or 0.0)
+            self._check_payload(payload)
+            self._verified[digest] = known
+            if len(self._verified) > CACHED_TOKENS:
+                self._verified.popitem(last=False)
+        claims, not_before = known
+        now, leeway = self._wall(), self._settings.leeway_seconds
+        if now > claims.expires_at + leeway:
+            raise ProtocolError("token_expired")
+        if now < not_before - leeway:
+            raise ProtocolError("token_invalid", "the token is not valid yet (nbf)")
+        return claims
+
+    def _authentic(self, token: str) -> tuple[_Payload, str]:
+        try:
+            header = jwt.get_unverified_header(token)
+            unverified = jwt.decode(token, options={"verify_signature": False})
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise ProtocolError("token_invalid", "the token is not a JWT") from None
+        refused = [name for name in REFUSED_HEADERS if name in header]
+        if refused:
+            raise ProtocolError("token_invalid", f"the token's header must not have {refused[0]}")
+        key_id = unverified.get("iss")
+        key = self._keys.get(key_id) if isinstance(key_id, str) else None
+        if key is None or not isinstance(key_id, str):
+            raise ProtocolError("token_invalid", "the token's iss names no key of this node")
+        try:
+            payload = jwt.decode(
+                token,
+                key.material,
+                algorithms=[key.algorithm],
+                options={
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
+            )
+            return msgspec.convert(payload, _Payload), key_id
+        except jwt.InvalidAlgorithmError:
+            raise ProtocolError("token_invalid", f"this key signs with {key.algorithm} only") from None
+        except jwt.PyJWTError:
+            raise ProtocolError("token_invalid", "the token's signature does not verify") from None
+        except msgspec.ValidationError as error:
+            raise ProtocolError("token_invalid", f"the token's claims do not fit: {error}") from None
+
+    def _check_payload(self, payload: _Payload) -> None:
+        settings = self._settings
+        now = self._wall()
+        issued = now if payload.iat is None else min(payload.iat, now)
+        if payload.exp - issued > settings.max_ttl_seconds + settings.leeway_seconds:
+            raise ProtocolError("token_invalid", f"a token lives at most {settings.max_ttl_seconds:.0f} s")
+        if settings.audience:
+            audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud or []
+            if settings.audience not in audiences:
+                raise ProtocolError("token_invalid", "the token is for another audience (aud)")
+
+
+def _load_key(key_id: str, text: str) -> _Key:
+    if "-----BEGIN" not in text:
+        if len(text.encode()) < MIN_SECRET_BYTES:
+            raise SettingsError(f"auth.keys.{key_id}: a secret needs at least {MIN_SECRET_BYTES} bytes")
+        return _Key(text, "HS256")
+    try:
+        public = load_pem_public_key(text.encode())
+    except ValueError as error:
+        raise SettingsError(f"auth.keys.{key_id}: this PEM is not a public key: {error}") from None
+    if isinstance(public, Ed25519PublicKey):
+        return _Key(public, "EdDSA")
+    if isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1):
+        return _Key(public, "ES256")
+    if isinstance(public, RSAPublicKey) and public.key_size >= 2048:
+        return _Key(public, "RS256")
+    raise SettingsError(f"auth.keys.{key_id}: use Ed25519, P-256, or RSA of at least 2048 bits")
+
+
+def _claims(payload: _Payload, key_id: str) -> Claims:
+    video = payload.video
+    grants = Grants(
+        room=video.room or "",
+        room_join=video.room_join,
+        room_admin=video.room_admin,
+        room_list=video.room_list,
+        can_publish=video.can_publish is not False,
+        can_subscribe=video.can_subscribe is not False,
+        can_publish_sources=tuple(video.can_publish_sources or ()),
+        can_publish_data=video.can_publish_data is not False,
+        hidden=video.hidden,
+        chaos=payload.chaos,
+        diag=payload.diag,
+    )
+    return Claims(
+        identity=payload.sub,
+        expires_at=payload.exp,
+        key_id=key_id,
+        grants=grants,
+        role=payload.role or ("moderator" if video.room_admin else "participant"),
+        name=payload.name or "",
+        attributes=payload.attributes or {},
+        issued_at=payload.iat,
+        token_id=payload.jti or "",
+    )
+
+
+def mint(
+    key_id: str,
+    secret: str,
+    *,
+    identity: str,
+    now: float,
+    room: str | None = None,
+    role: Role = "participant",
+    name: str | None = None,
+    ttl_seconds: float = 3600,
+    grants: Mapping[str, object] = {},
+) -> str:
+    """Makes an HS256 token that lets `identity` join `room` (None: any). `grants` adds to or overrides `video`;
+    `chaos` and `diag` go to the top level. `now` is seconds since the Unix epoch."""
+    top = {key: grants[key] for key in ("chaos", "diag") if key in grants}
+    video = {"roomJoin": True, **({"room": room} if room is not None else {})}
+    if role in ("owner", "moderator"):
+        video["roomAdmin"] = True
+    video.update({key: value for key, value in grants.items() if key not in top})
+    payload: dict[str, Any] = {
+        "iss": key_id,
+        "sub": identity,
+        "iat": int(now),
+        "nbf": int(now),
+        "exp": int(now + ttl_seconds),
+        "role": role,
+        "video": video,
+        **({"name": name} if name else {}),
+        **top,
+    }
+    return jwt.encode(payload, secret, algorithm="HS256")
