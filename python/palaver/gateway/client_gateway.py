@@ -1,0 +1,205 @@
+"""The door for clients: accepts WebSockets and hands each whole message to the handler."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+import time
+from collections.abc import Callable
+
+from palaver.errors import SettingsError, StartError
+from palaver.gateway.connection import WebSocketConnection
+from palaver.gateway.counters import GatewayCounters
+from palaver.gateway.message_handler import Message, MessageHandler
+from palaver.gateway.policy import HandshakePolicy
+from palaver.gateway.pull import BACKLOG_CONNECTIONS, Inbox, Queue
+from palaver.gateway.table import ConnectionTable
+from palaver.gateway.upgrade import HalfOpen
+from palaver.protocol.close_codes import CloseCode
+from palaver.settings.tree import GatewaySettings
+from palaver.signaling.ports import Connection
+
+_ACCEPT_BACKLOG = 1024
+"""Sockets the kernel keeps for us; a storm of reconnects must fit (Linux caps it at net.core.somaxconn)."""
+
+
+class _Pull:
+    """The handler of a gateway without one: `accept` and `receive` fetch what it keeps."""
+
+    def __init__(self) -> None:
+        self.accepted: Queue[WebSocketConnection] = Queue()
+
+    def connected(self, connection: Connection) -> None:
+        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
+        if len(self.accepted) >= BACKLOG_CONNECTIONS:
+            connection.close(1013, "too many connections wait to be accepted")
+            return
+        connection.inbox = Inbox(connection.pause_for_inbox, connection.resume_after_inbox)
+        self.accepted.put(connection)
+
+    def received(self, connection: Connection, message: Message) -> None:
+        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
+        if connection.inbox is not None:
+            connection.inbox.put(bytes(message))
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
+        if connection.inbox is not None:
+            connection.inbox.end()
+
+
+class ClientGateway:
+    """Serves WebSockets at one address, on the running event loop.
+
+    With a handler, call `start` (or `run`, which also serves until `close`): the handler is told of each
+    connection, message and end. Without one, `await accept()` for connections and `await connection.receive()`
+    for messages. `clock` is monotonic; all deadlines are looked at by it when the timer wheel ticks.
+    Raises SettingsError for settings that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        handler: MessageHandler | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        token_in_query: bool = False,
+        close_seconds: float = 3.0,
+        linger_seconds: float = 1.0,
+    ) -> None:
+        self.settings = settings
+        self._pull = _Pull() if handler is None else None
+        self._policy = HandshakePolicy(
+            settings.path, settings.origins, settings.trusted_proxies, token_in_query
+        )
+        self._ssl = _ssl_context(settings)
+        self.table = ConnectionTable(
+            settings,
+            handler or self._pull or _Pull(),
+            self.handle_message,
+            clock,
+            close_seconds,
+            linger_seconds,
+        )
+        self._server: asyncio.Server | None = None
+        self._closed: asyncio.Event = asyncio.Event()
+
+    @property
+    def counters(self) -> GatewayCounters:
+        return self.table.counters
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that are bound. Only after `start`."""
+        if self._server is None:
+            raise RuntimeError("the gateway is not started")
+        host, port, *_ = self._server.sockets[0].getsockname()
+        return host, port
+
+    async def start(self, host: str | None = None, port: int | None = None) -> None:
+        """Begins to listen; by default where the settings say. Raises StartError when the address cannot be had."""
+        if self._server is not None:
+            raise RuntimeError("the gateway is started already")
+        host = self.settings.host if host is None else host
+        port = self.settings.port if port is None else port
+        loop = asyncio.get_running_loop()
+        self.table.start()
+        secure = self._ssl is not None
+        try:
+            self._server = await loop.create_server(
+                lambda: HalfOpen(self.table, self._policy, self._connected),
+                host,
+                port,
+                ssl=self._ssl,
+                backlog=_ACCEPT_BACKLOG,
+                ssl_handshake_timeout=self.settings.handshake_seconds if secure else None,
+                ssl_shutdown_timeout=self.table.linger_seconds if secure else None,
+            )
+        except OSError as error:
+            self.table.stop()
+            raise StartError(_cannot_listen(host, port, error)) from error
+
+    async def run(self, host: str | None = None, port: int | None = None) -> None:
+        """Serves until `close` is called; cancelled, it closes with 4001 first."""
+        await self.start(host, port)
+        try:
+            await self._closed.wait()
+        finally:
+            await self.close()
+
+    async def close(
+        self, code: int = CloseCode.SHUTDOWN, reason: str = "the node shuts down", spread_seconds: float = 0.0
+    ) -> None:
+        """Stops listening and closes every connection with `code`, spread evenly over `spread_seconds` so that the
+        clients do not all come back at once. Waits until all are gone, at most for the time that their closing
+        handshakes may take, then tears down the rest. Safe to call again."""
+        table = self.table
+        if self._server is None or table.closing:
+            return
+        table.closing = True
+        self._server.close()
+        sockets = list(table.sockets)
+        pause = spread_seconds / max(1, len(sockets))
+        for socket in sockets:
+            socket.close(code, reason)
+            if pause:
+                await asyncio.sleep(pause)
+        for socket in list(table.sockets):
+            socket.close(code, reason)
+        for half_open in list(table.half_open):
+            half_open.due(table.clock())
+        try:
+            async with asyncio.timeout(table.close_seconds + table.linger_seconds):
+                await table.emptied()
+        except TimeoutError:
+            for socket in list(table.sockets):
+                socket.abort()
+        table.stop()
+        if self._pull is not None:
+            self._pull.accepted.end()
+        self._closed.set()
+
+    async def accept(self) -> WebSocketConnection | None:
+        """Waits for the next connection; None once the gateway is closed. Only without a handler."""
+        if self._pull is None:
+            raise RuntimeError(
+                "accept() needs a ClientGateway without a handler: with one, the handler is told"
+            )
+        return await self._pull.accepted.take()
+
+    def handle_message(self, websocket: Connection, message: Message) -> None:
+        """Gives one whole message to the handler. Its exceptions end with it: logged, counted, closed with 1011."""
+        try:
+            self.table.handler.received(websocket, message)
+        except Exception:
+            self.table.handler_failed(websocket)
+
+    def _connected(self, connection: WebSocketConnection) -> None:
+        try:
+            self.table.handler.connected(connection)
+        except Exception:
+            self.table.handler_failed(connection)
+
+
+def _ssl_context(settings: GatewaySettings) -> ssl.SSLContext | None:
+    if not settings.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"gateway.tls_certificate, gateway.tls_key: cannot use {settings.tls_certificate}"
+            f" with {settings.tls_key or 'itself'}: {error}"
+        ) from error
+    return context
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    where = f"cannot listen on {host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where}: the port is taken; stop the program that has it, or set another gateway.port"
+    if error.errno == errno.EACCES:
+        return f"{where}: not permitted; choose a gateway.port above 1023, or grant CAP_NET_BIND_SERVICE"
+    return f"{where}: {error.strerror or error}; set gateway.host to an address of this machine"

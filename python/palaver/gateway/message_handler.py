@@ -1,0 +1,27 @@
+"""What the gateway asks of the one who understands the messages."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from palaver.signaling.ports import Connection
+
+Message = bytes | bytearray | memoryview
+
+
+class MessageHandler(Protocol):
+    """Called on the loop, synchronously, one call at a time. What it raises is logged and closes that connection with 1011."""
+
+    def connected(self, connection: Connection) -> None:
+        """The upgrade is done. `connection.bearer` and `.address` are set, `.binary` only with the first message."""
+
+    def received(self, connection: Connection, message: Message) -> None:
+        """One whole data message; text is valid UTF-8.
+
+        A memoryview points into the read buffer and is released after the call: decode from it, copy what
+        outlives the call (a msgspec.Raw that was decoded from it counts as such).
+        """
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        """Exactly once for each `connected`, and nothing follows. `code` is the CLOSE code that came or that
+        was sent first; 1005 for a CLOSE without one, 1006 where no CLOSE came."""

@@ -1,0 +1,157 @@
+"""The sockets that are open, and what they share: settings, counters, the handler, one timer, one flush per loop turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+
+from palaver.gateway.counters import GatewayCounters
+from palaver.gateway.message_handler import Message, MessageHandler
+from palaver.gateway.timer_wheel import Due, TimerWheel
+from palaver.protocol.close_codes import CloseCode
+from palaver.settings.tree import GatewaySettings
+from palaver.signaling.ports import Connection
+
+log = logging.getLogger("palaver.gateway")
+
+
+class Socket(Due, Connection, Protocol):
+    """An upgraded connection, as the table sees it."""
+
+    def flush(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class ConnectionTable:
+    """All that the connections of one gateway have in common. Bound to one event loop from `start` to `stop`."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        handler: MessageHandler,
+        deliver: Callable[[Socket, Message], None],
+        clock: Callable[[], float],
+        close_seconds: float,
+        linger_seconds: float,
+    ) -> None:
+        self.settings = settings
+        self.handler = handler
+        self.deliver = deliver
+        self.clock = clock
+        self.close_seconds = close_seconds
+        self.linger_seconds = linger_seconds
+        self.counters = GatewayCounters()
+        self.sockets: set[Socket] = set()
+        self.half_open: set[Due] = set()
+        self.closing = False
+        self.loop: asyncio.AbstractEventLoop
+        self.beat = settings.ping_ms / 2000
+        """Seconds between two looks at a connection: silence is measured in beats, two to a ping interval."""
+        self.wheel = TimerWheel(
+            min(0.25, max(0.005, min(self.beat, settings.handshake_seconds) / 8)), clock()
+        )
+        self.next_id = count(1).__next__
+        self.scratch = memoryview(bytearray(64 * 1024))
+        """Where bytes land that are looked at once: of handshakes, and after the end of a connection."""
+        self._per_address: Counter[str] = Counter()
+        self._half_open_per_address: Counter[str] = Counter()
+        self._dirty: list[Socket] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._timer = self.loop.call_later(self.wheel.tick, self._on_timer)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def tick(self) -> None:
+        """Meets the deadlines that have passed by the clock. The timer calls it; so may a test that moves the clock."""
+        self.wheel.advance(self.clock())
+
+    def _on_timer(self) -> None:
+        self._timer = self.loop.call_later(self.wheel.tick, self._on_timer)
+        self.tick()
+
+    def flush_soon(self, socket: Socket) -> None:
+        """Flushes the socket when this loop turn has handled all that it read."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush_all)
+        self._dirty.append(socket)
+
+    def _flush_all(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for socket in dirty:
+            socket.flush()
+
+    def admit_half_open(self, entry: Due, address: str, shared: bool) -> bool:
+        """Counts a socket before its handshake; False if there are too many. `shared`: the address is a trusted proxy's."""
+        limit = self.settings.max_half_open_per_address
+        if len(self.half_open) >= self.settings.max_half_open or (
+            not shared and self._half_open_per_address[address] >= limit
+        ):
+            return False
+        self.half_open.add(entry)
+        self._half_open_per_address[address] += 1
+        self.counters.half_open = len(self.half_open)
+        self.wheel.set(entry, self.clock() + self.settings.handshake_seconds)
+        return True
+
+    def release_half_open(self, entry: Due, address: str) -> None:
+        if entry in self.half_open:
+            self.half_open.discard(entry)
+            self.counters.half_open = len(self.half_open)
+            _count_down(self._half_open_per_address, address)
+            self._tell_if_empty()
+
+    def is_full(self) -> bool:
+        return len(self.sockets) >= self.settings.max_connections
+
+    def is_full_for(self, address: str) -> bool:
+        return self._per_address[address] >= self.settings.max_connections_per_address
+
+    def add(self, socket: Socket, first_deadline: float) -> None:
+        self.sockets.add(socket)
+        self._per_address[socket.address] += 1
+        self.counters.connections_open += 1
+        self.counters.connections_total += 1
+        self.wheel.set(socket, first_deadline)
+
+    def remove(self, socket: Socket) -> None:
+        """The socket is gone. Safe to call again."""
+        if socket in self.sockets:
+            self.sockets.discard(socket)
+            self.counters.connections_open -= 1
+            _count_down(self._per_address, socket.address)
+            self.wheel.discard(socket)
+            self._tell_if_empty()
+
+    async def emptied(self) -> None:
+        """Returns when no socket is left."""
+        while self.sockets or self.half_open:
+            self._empty = self.loop.create_future()
+            await self._empty
+
+    def _tell_if_empty(self) -> None:
+        if self._empty is not None and not self._empty.done() and not self.sockets and not self.half_open:
+            self._empty.set_result(None)
+
+    def handler_failed(self, socket: Connection) -> None:
+        """To be called where the handler raised: ours, not the client's fault. One log entry, close 1011."""
+        self.counters.handler_errors += 1
+        log.exception("message handler failed; connection %d is closed with 1011", socket.id)
+        socket.close(CloseCode.INTERNAL_ERROR, "internal error")
+
+
+def _count_down(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]
