@@ -1,6 +1,8 @@
-"""Settings: one tree of frozen Structs. The docstring of each field helps to choose it.
+"""Settings: one tree of frozen Structs, two levels deep. The description of each field helps to choose it.
 
-The order of precedence is defaults < TOML file < environment < command-line flags (see palaver.settings.load).
+The order of precedence is defaults < TOML file < environment < flags (see palaver.settings.load). What must
+hold between fields, and what a type cannot say, is in palaver.settings.rules. A field whose Meta has
+`extra={"secret": True}` is never printed.
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ Bytes = Annotated[int, Meta(ge=1, le=1 << 30)]
 
 class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[
-        str, Meta(description="What this node is called in replies, logs and metrics. Empty: the host's name.")
+        str,
+        Meta(description="What this node is called in replies, logs and metrics. Empty: the host's name."),
     ] = ""
     region: Annotated[str, Meta(description="Where it runs, for placement. Free text.")] = "local"
     state_dir: Annotated[
         str,
         Meta(
-            description="Where keys and durable state are kept. Empty: $XDG_STATE_HOME/palaver, else ~/.local/state/palaver."
+            description=(
+                "Where keys and durable state are kept. Empty: $XDG_STATE_HOME/palaver, else "
+                "~/.local/state/palaver."
+            )
         ),
     ] = ""
 
@@ -37,7 +43,10 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     origins: Annotated[
         tuple[str, ...],
         Meta(
-            description="Origins that browsers may connect from, as scheme://host[:port]; '*' allows all. Requests without an Origin (not browsers) pass."
+            description=(
+                "Origins that browsers may connect from, as scheme://host[:port]; '*' allows "
+                "all. Requests without an Origin (not browsers) pass."
+            )
         ),
     ] = ()
     trusted_proxies: Annotated[
@@ -47,7 +56,9 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     tls_certificate: Annotated[
         str, Meta(description="PEM file with the certificate chain. Empty: plain ws://.")
     ] = ""
-    tls_key: Annotated[str, Meta(description="PEM file with the private key. Needed with tls_certificate.")] = ""
+    tls_key: Annotated[
+        str, Meta(description="PEM file with the private key. Needed with tls_certificate.")
+    ] = ""
     max_message_bytes: Annotated[
         Bytes, Meta(description="Largest message after reassembly; must exceed sdp_bytes.")
     ] = 256 * 1024
@@ -59,14 +70,17 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1024
     handshake_seconds: Annotated[
         PositiveSeconds,
-        Meta(description="Time a client has for the HTTP upgrade and TLS, and again for its first valid token."),
+        Meta(
+            description="Time a client has for the HTTP upgrade and TLS, and again for its first valid token."
+        ),
     ] = 5.0
     ping_ms: Annotated[
         int,
         Meta(
             ge=100,
             le=600_000,
-            description="Interval of pings in milliseconds. A client silent for 2.5 times this is closed with 4003.",
+            description="Interval of pings in milliseconds. "
+            "A client silent for 2.5 times this is closed with 4003.",
         ),
     ] = 10_000
     max_connections: Annotated[
@@ -78,12 +92,18 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_half_open_per_address: Annotated[
         Count, Meta(description="The same, for one address; many clients may share one behind a NAT.")
     ] = 512
-    max_connections_per_address: Annotated[Count, Meta(description="Sockets one address may hold open.")] = 20_000
+    max_connections_per_address: Annotated[Count, Meta(description="Sockets one address may hold open.")] = (
+        20_000
+    )
     outbox_shed_bytes: Annotated[
         Bytes, Meta(description="Queued bytes above which droppable events (quality, traces) are shed.")
     ] = 256 * 1024
     outbox_close_bytes: Annotated[
-        Bytes, Meta(description="Queued bytes above which the reader is too slow: close 4002. Must exceed outbox_shed_bytes.")
+        Bytes,
+        Meta(
+            description="Queued bytes above which the reader is too slow: close 4002. "
+            "Must exceed outbox_shed_bytes."
+        ),
     ] = 1024 * 1024
     control_frames_per_second: Annotated[
         Count, Meta(description="Pings and pongs one client may send per second; more closes with 4013.")
@@ -96,41 +116,64 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     room_participants: Annotated[Count, Meta(description="Participants in one room.")] = 1000
     producers_per_peer: Annotated[Count, Meta(description="Producers one participant may have.")] = 20
     consumers_per_peer: Annotated[Count, Meta(description="Consumers one participant may have.")] = 1000
-    transports_per_peer: Annotated[Count, Meta(description="WebRTC transports one participant may have.")] = 256
+    transports_per_peer: Annotated[Count, Meta(description="WebRTC transports one participant may have.")] = (
+        256
+    )
     sdp_bytes: Annotated[Bytes, Meta(description="Largest SDP.")] = 200 * 1024
     log_events: Annotated[
         Count, Meta(description="Events kept per room for resume; older ones cost the client a snapshot.")
     ] = 1024
     log_bytes: Annotated[Bytes, Meta(description="Bytes of events kept per room for resume.")] = 1024 * 1024
-    errors_per_window: Annotated[Count, Meta(description="Error replies within error_window_seconds that close with 4505.")] = 10
+    errors_per_window: Annotated[
+        Count, Meta(description="Error replies within error_window_seconds that close with 4505.")
+    ] = 10
     error_window_seconds: Annotated[PositiveSeconds, Meta(description="See errors_per_window.")] = 10.0
     requests_per_second: Annotated[
-        Count, Meta(description="Sustained requests per second of one connection, all methods but candidates.")
+        Count,
+        Meta(description="Sustained requests per second of one connection, all methods but candidates."),
     ] = 200
     request_burst: Annotated[Count, Meta(description="Requests one connection may send at once.")] = 1000
     candidates_per_second: Annotated[
         Count, Meta(description="Sustained iceCandidate messages per second of one connection.")
     ] = 1000
-    candidate_burst: Annotated[Count, Meta(description="iceCandidate messages one connection may send at once.")] = 5000
+    candidate_burst: Annotated[
+        Count, Meta(description="iceCandidate messages one connection may send at once.")
+    ] = 5000
 
 
 class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace_ms: Annotated[
         int,
-        Meta(ge=0, le=3_600_000, description="How long a lost session keeps its seat. Longer survives worse networks, and shows ghosts longer."),
+        Meta(
+            ge=0,
+            le=3_600_000,
+            description=(
+                "How long a lost session keeps its seat. Longer survives worse networks, and "
+                "shows ghosts longer."
+            ),
+        ),
     ] = 10_000
     flap_ms: Annotated[
-        int, Meta(ge=0, le=60_000, description="A loss shorter than this is not shown to others. Below grace_ms.")
+        int,
+        Meta(ge=0, le=60_000, description="A loss shorter than this is not shown to others. Below grace_ms."),
     ] = 2_000
 
 
 class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keys: Annotated[
         dict[str, str],
-        Meta(description="Key id (the token's iss) → secret of at least 32 bytes for HS256, or a PEM public key for EdDSA, ES256, RS256."),
+        Meta(
+            description=(
+                "Key id (the token's iss) → secret of at least 32 bytes for HS256, or a PEM "
+                "public key for EdDSA, ES256, RS256."
+            ),
+            extra={"secret": True},
+        ),
     ] = field(default_factory=dict)
     audience: Annotated[str, Meta(description="Required aud claim. Empty: aud is not looked at.")] = ""
-    leeway_seconds: Annotated[float, Meta(ge=0, le=600, description="Clock skew allowed on exp and nbf.")] = 60.0
+    leeway_seconds: Annotated[float, Meta(ge=0, le=600, description="Clock skew allowed on exp and nbf.")] = (
+        60.0
+    )
     max_ttl_seconds: Annotated[
         float, Meta(gt=0, le=31_536_000, description="A token that lives longer than this is refused.")
     ] = 86_400.0
@@ -143,15 +186,18 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     embedded: Annotated[bool, Meta(description="Run the embedded aiortc media node (small rooms).")] = True
     addresses: Annotated[
         tuple[str, ...],
-        Meta(description="Local addresses to gather ICE candidates on. Empty: every address of the host but loopback."),
+        Meta(
+            description="Local addresses to gather ICE candidates on. "
+            "Empty: every address of the host but loopback."
+        ),
     ] = ()
-    ice_servers: Annotated[
-        tuple[str, ...], Meta(description="STUN/TURN URLs handed to clients.")
-    ] = ()
+    ice_servers: Annotated[tuple[str, ...], Meta(description="STUN/TURN URLs handed to clients.")] = ()
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    host: Annotated[str, Meta(description="Address of the side port: health, metrics, demo page.")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address of the side port: health, metrics, demo page.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[Port, Meta(description="Port of the side port; 0 picks a free one.")] = 7881
     demo: Annotated[bool, Meta(description="Serve the demo page at /.")] = False
 

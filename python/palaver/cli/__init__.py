@@ -1,0 +1,5 @@
+"""The `palaver` command."""
+
+from palaver.cli.app import main
+
+__all__ = ["main"]

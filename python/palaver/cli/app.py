@@ -1,0 +1,76 @@
+"""The table of commands, and what becomes of an error that a command did not expect.
+
+Each command is one file with one function of the same name. Whatever takes time to import is imported inside
+that function: `palaver --help` needs none of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from palaver.cli.options import Verbosity
+from palaver.cli.output import FAILED, USAGE, complain
+from palaver.errors import PalaverError, SettingsError
+
+COMMANDS: Final = (
+    "dev",
+    "serve",
+    "token",
+    "check-config",
+    "default-config",
+    "config-doc",
+    "env-doc",
+    "version",
+)
+
+
+def build() -> typer.Typer:
+    """The app with all its commands."""
+    app = typer.Typer(
+        name="palaver",
+        help="A distributed WebRTC signaling node. Begin with `palaver dev`.",
+        no_args_is_help=True,
+        add_completion=False,
+        # Plain help and plain tracebacks: rich costs more time to import than all the rest.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in COMMANDS:
+        name = command.replace("-", "_")
+        module = importlib.import_module(f"palaver.cli.{name}")
+        app.command(command)(getattr(module, name))
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 done, 1 failed, 2 a wrong command line or wrong settings."""
+    try:
+        build()(arguments, prog_name="palaver")
+    except SettingsError as error:
+        _end(error, str(error), USAGE)
+    except PalaverError as error:
+        _end(error, str(error), FAILED)
+    except ImportError as error:
+        _end(error, _missing(error), FAILED)
+
+
+def _missing(error: ImportError) -> str:
+    name = error.name or "a module"
+    if name.startswith("palaver.core"):
+        return "the native core is not built; run `make setup`"
+    return f"{name} cannot be imported ({error}); run `make setup`"
+
+
+def _end(error: Exception, sentence: str, code: int) -> None:
+    if Verbosity.tracebacks:
+        traceback.print_exception(error)
+    complain(f"palaver: {sentence}")
+    sys.exit(code)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from palaver.cli.options import Assignments, Host, HttpPort, Json, Port, StateDir, Verbose, overrides
+from palaver.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from palaver.node import SignalingNode
+    from palaver.protocol.types import Role
+    from palaver.settings import Settings
+
+PARTICIPANTS: Final[tuple[tuple[str, Role], ...]] = (("alice", "owner"), ("bob", "participant"))
+"""Who gets a join link: two are a call."""
+
+
+def dev(
+    host: Host = None,
+    port: Port = None,
+    http_port: HttpPort = None,
+    room: Annotated[str, typer.Option(help="The room of the join links.")] = "demo",
+    state_dir: StateDir = None,
+    assign: Assignments = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a node for development.
+
+    It is on loopback, with a key of its own, a demo page and embedded media. Prints where it listens and a
+    link for each of two participants: open both and they are in a call.
+    Stops on Ctrl-C.
+
+    \b
+    Examples:
+      palaver dev
+      palaver dev --port 0 --http-port 0 --room lab --json
+    """
+    from palaver.cli.running import run
+    from palaver.settings import dev_settings
+
+    flags = overrides(assign, host=host, port=port, http_port=http_port, verbose=verbose)
+    settings = dev_settings(state=state_dir, environ=os.environ, overrides=flags)
+
+    def announce(node: SignalingNode) -> None:
+        welcome = welcome_of(settings, room, node.gateway_address, node.http_address)
+        if json:
+            say_json(welcome)
+        elif sys.stdout.isatty():
+            _panel(welcome)
+        else:
+            say(plain(welcome))
+
+    run(settings, announce)
+
+
+def welcome_of(
+    settings: Settings, room: str, gateway: tuple[str, int], http: tuple[str, int]
+) -> dict[str, Any]:
+    """What a developer needs to know of the node, as --json prints it."""
+    import time
+    from urllib.parse import quote
+
+    from palaver.cli.running import visible
+    from palaver.settings import DEV_KEY_ID
+    from palaver.signaling.tokens import mint
+
+    page = f"http://{visible(http)}"
+    participants = []
+    for identity, role in PARTICIPANTS:
+        token = mint(
+            DEV_KEY_ID,
+            settings.auth.keys[DEV_KEY_ID],
+            identity=identity,
+            room=room,
+            role=role,
+            ttl_seconds=settings.auth.max_ttl_seconds,
+            now=time.time(),
+        )
+        link = f"{page}/#token={token}&room={quote(room, safe='')}"
+        participants.append({"identity": identity, "role": role, "token": token, "link": link})
+    scheme = "wss" if settings.gateway.tls_certificate else "ws"
+    return {
+        "gateway": f"{scheme}://{visible(gateway)}{settings.gateway.path}",
+        "http": page,
+        "room": room,
+        "stateDir": settings.node.state_dir,
+        "participants": participants,
+    }
+
+
+def plain(welcome: dict[str, Any]) -> str:
+    """The welcome as lines of text."""
+    lines = [
+        f"gateway    {welcome['gateway']}",
+        f"side port  {welcome['http']}  (/livez, /readyz, /metrics)",
+        f"state      {welcome['stateDir']}",
+        f"room       {welcome['room']}",
+        "",
+        "Open both links; each is good for one day:",
+    ]
+    lines += [f"{one['identity']} ({one['role']}): {one['link']}" for one in welcome["participants"]]
+    return "\n".join(lines)
+
+
+def _panel(welcome: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    facts, _, links = plain(welcome).partition("\n\n")
+    console = Console(highlight=False)
+    console.print(Panel(Text(facts), title="palaver dev", title_align="left", expand=False))
+    # Outside of the panel and never folded: a link with a border through it cannot be clicked or copied.
+    console.print(Text(links), soft_wrap=True)
+    console.print(Text("Ctrl-C stops the node.", style="dim"))

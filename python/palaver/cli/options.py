@@ -1,0 +1,75 @@
+"""The options that several commands share, so that they are named and explained alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from palaver.settings import Override
+
+
+class Verbosity:
+    """What --verbose has set; the last resort in palaver.cli.app looks here."""
+
+    tracebacks = False
+
+
+def _remember(value: bool) -> bool:
+    Verbosity.tracebacks = Verbosity.tracebacks or value
+    return value
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Show tracebacks; of a node, log at debug level.", callback=_remember
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of text.")]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where keys and durable state are kept; goes before $PALAVER_STATE_DIR and node.state_dir.",
+        file_okay=False,
+    ),
+]
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file with the settings.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="GROUP.NAME=VALUE", help="Any setting, as in `config-doc`. Repeatable."),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on, for clients and the side port.")]
+Port = Annotated[int | None, typer.Option(help="Port of the WebSocket gateway; 0 picks a free one.")]
+HttpPort = Annotated[int | None, typer.Option(help="Port of the side port; 0 picks a free one.")]
+
+
+def overrides(
+    assignments: Iterable[str] | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    http_port: int | None = None,
+    verbose: bool = False,
+) -> list[Override]:
+    """The flags as overrides of settings. A flag with a name of its own goes before --set."""
+    from palaver.settings import Override
+
+    result = []
+    for assignment in assignments or ():
+        path, found, value = assignment.partition("=")
+        if not found:
+            raise typer.BadParameter(f"{assignment!r} is not GROUP.NAME=VALUE", param_hint="--set")
+        result.append(Override("--set", path.strip(), value))
+    named = (
+        ("--host", "gateway.host", host),
+        ("--host", "http.host", host),
+        ("--port", "gateway.port", port),
+        ("--http-port", "http.port", http_port),
+        ("--verbose", "log.level", "debug" if verbose else None),
+    )
+    result += [Override(flag, path, value) for flag, path, value in named if value is not None]
+    return result

@@ -1,0 +1,50 @@
+"""Runs one node until it is told to stop. Used by `dev` and `serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from palaver.errors import StartError
+
+if TYPE_CHECKING:
+    from palaver.node import SignalingNode
+    from palaver.settings import Settings
+
+
+def run(settings: Settings, announce: Callable[[SignalingNode], None]) -> None:
+    """Starts a node, calls `announce` once it listens, and comes back when it has stopped and closed.
+
+    The node itself listens to SIGTERM and SIGINT. Raises StartError where it cannot start.
+    """
+    import asyncio
+
+    import uvloop
+
+    from palaver.node import SignalingNode
+    from palaver.observe.logs import configure
+
+    configure(settings.log)
+
+    async def live() -> None:
+        node = SignalingNode(settings)
+        try:
+            try:
+                await node.start()
+            except OSError as error:
+                raise StartError(f"the node cannot start: {error.strerror or error}") from error
+            announce(node)
+            await node.run_until_stopped()
+        finally:
+            await node.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(live())
+
+
+def visible(address: tuple[str, int]) -> str:
+    """host:port as a client on this machine would write it; a node on all interfaces is on loopback too."""
+    from palaver.settings.dev import ANY, LOOPBACK, url_host
+
+    host, port = address[:2]
+    return f"{url_host(LOOPBACK if host in ANY else host)}:{port}"

@@ -1,0 +1,36 @@
+"""Settings: one strict tree from a TOML file, the environment and flags."""
+
+from palaver.settings.dev import dev_settings
+from palaver.settings.keys import DEV_KEY_ID, dev_keys, state_dir
+from palaver.settings.load import Override, Problem, load, read
+from palaver.settings.tree import (
+    AuthSettings,
+    GatewaySettings,
+    HttpSettings,
+    LimitSettings,
+    LogSettings,
+    MediaSettings,
+    NodeSettings,
+    RoomSettings,
+    Settings,
+)
+
+__all__ = [
+    "DEV_KEY_ID",
+    "AuthSettings",
+    "GatewaySettings",
+    "HttpSettings",
+    "LimitSettings",
+    "LogSettings",
+    "MediaSettings",
+    "NodeSettings",
+    "Override",
+    "Problem",
+    "RoomSettings",
+    "Settings",
+    "dev_keys",
+    "dev_settings",
+    "load",
+    "read",
+    "state_dir",
+]

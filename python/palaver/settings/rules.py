@@ -1,0 +1,164 @@
+"""What must hold beyond the type of a field: between fields, inside strings, of the files that they name."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from palaver.settings.tree import AuthSettings, Settings
+
+SECRET_BYTES = 32
+"""RFC 7518 § 3.2: a key of HS256 is at least as long as its hash."""
+
+
+class Broken(NamedTuple):
+    """A rule that does not hold, and the settings that it is about; the first is the one to change."""
+
+    paths: tuple[str, ...]
+    message: str
+
+
+def broken_rules(settings: Settings, *, dev: bool = False) -> Iterator[Broken]:
+    """Every rule that does not hold. `dev` allows weak secrets."""
+    yield from _orders(settings)
+    yield from _words(settings)
+    yield from _tls(settings)
+    yield from _keys(settings.auth, dev)
+
+
+# smaller, must be below or not above, larger
+_ORDERS: tuple[tuple[str, str, str], ...] = (
+    ("gateway.outbox_shed_bytes", "<", "gateway.outbox_close_bytes"),
+    ("limits.sdp_bytes", "<", "gateway.max_message_bytes"),
+    ("gateway.max_message_bytes_before_auth", "<=", "gateway.max_message_bytes"),
+    ("rooms.flap_ms", "<=", "rooms.grace_ms"),
+)
+
+
+def _orders(settings: Settings) -> Iterator[Broken]:
+    for small, order, large in _ORDERS:
+        low, high = _value(settings, small), _value(settings, large)
+        if not (low < high or (order == "<=" and low == high)):
+            words = "must be below" if order == "<" else "must not exceed"
+            yield Broken((small, large), f"{small} ({low}) {words} {large} ({high})")
+
+
+def _value(settings: Settings, path: str) -> Any:
+    group, name = path.split(".")
+    return getattr(getattr(settings, group), name)
+
+
+def _is_address(text: str, parse: Callable[[str], object] = ipaddress.ip_address) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+# list, what each entry must be: as a predicate, and in words
+_ENTRIES: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    (
+        "gateway.origins",
+        re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\s]+").fullmatch,
+        "scheme://host[:port] without a path, or '*'",
+    ),
+    (
+        "gateway.trusted_proxies",
+        lambda text: _is_address(text, ipaddress.ip_network),
+        "IP addresses or networks",
+    ),
+    ("media.addresses", _is_address, "IP addresses"),
+    (
+        "media.ice_servers",
+        re.compile(r"(stuns?|turns?):[^\s/]+").fullmatch,
+        "stun:, stuns:, turn: or turns: URLs",
+    ),
+)
+
+
+def _words(settings: Settings) -> Iterator[Broken]:
+    gateway, http = settings.gateway, settings.http
+    if not re.fullmatch(r"/[^\s?#]*", gateway.path):
+        message = f"gateway.path must begin with / and hold no blank, ? or #, not {gateway.path!r}"
+        yield Broken(("gateway.path",), message)
+    for path, fits, rule in _ENTRIES:
+        for index, entry in enumerate(_value(settings, path)):
+            if not fits(entry):
+                yield Broken((f"{path}.{index}", path), f"{path} must be {rule}, not {entry!r}")
+    if gateway.port and gateway.port == http.port and gateway.host == http.host:
+        yield Broken(
+            ("http.port", "gateway.port", "http.host", "gateway.host"),
+            f"http.port must differ from gateway.port ({gateway.port}) on the same host",
+        )
+
+
+def _tls(settings: Settings) -> Iterator[Broken]:
+    certificate, key = settings.gateway.tls_certificate, settings.gateway.tls_key
+    if not certificate and not key:
+        return
+    if not certificate or not key:
+        have, lack = ("tls_certificate", "tls_key") if certificate else ("tls_key", "tls_certificate")
+        yield Broken((f"gateway.{have}",), f"gateway.{have} needs gateway.{lack} beside it")
+        return
+    import ssl
+
+    paths = ("gateway.tls_certificate", "gateway.tls_key")
+    try:
+        # An empty password, because else OpenSSL asks for one on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        reason = error.reason or "not PEM"
+        yield Broken(paths, f"gateway.tls_certificate and gateway.tls_key cannot be used together: {reason}")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a name
+        # load_cert_chain does not say which of the two it could not read.
+        message = f"gateway.tls_certificate or gateway.tls_key cannot be read: {_reason(error)}"
+        yield Broken(paths, message)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _keys(auth: AuthSettings, dev: bool) -> Iterator[Broken]:
+    for key_id, key in auth.keys.items():
+        path = f"auth.keys.{key_id}"
+        if not key_id.isprintable() or not 1 <= len(key_id) <= 128:
+            message = f"auth.keys: the key id {key_id!r} must be 1–128 printable characters"
+            yield Broken(("auth.keys",), message)
+        elif is_pem(key):
+            if problem := _pem_problem(key):
+                yield Broken((path, "auth.keys"), f"{path} {problem}")
+        elif len(key.encode()) < SECRET_BYTES and not dev:
+            yield Broken(
+                (path, "auth.keys"),
+                f"{path} must be a secret of at least {SECRET_BYTES} bytes or a PEM public key"
+                f" (it has {len(key.encode())} bytes)",
+            )
+
+
+def is_pem(key: str) -> bool:
+    """Whether a value of auth.keys is a PEM text, rather than a shared secret."""
+    return key.lstrip().startswith("-----BEGIN ")
+
+
+def _pem_problem(pem: str) -> str | None:
+    if "PRIVATE KEY-----" in pem:
+        return "must be the public key; the private key belongs to whoever mints tokens"
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(pem.strip().encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return "is not a PEM public key"
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return None if key.curve.name == "secp256r1" else "must be on the curve P-256 (ES256)"
+    if isinstance(key, rsa.RSAPublicKey):
+        return None if key.key_size >= 2048 else "must be an RSA key of at least 2048 bits"  # RFC 7518 § 3.3
+    return "must be an Ed25519 (EdDSA), P-256 (ES256) or RSA (RS256) key"
