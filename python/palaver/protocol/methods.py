@@ -179,7 +179,7 @@ class Heartbeat(Params):
 
 
 class HeartbeatResult(Result):
-    t: float
+    t: int | float
     server_time: int
     seq: int
 

@@ -63,7 +63,7 @@ class SignalingMessageHandler:
             except ProtocolError as error:
                 connection.close(CloseCode.BAD_TOKEN, str(error))
 
-    def received(self, connection: Connection, message: bytes | memoryview) -> None:
+    def received(self, connection: Connection, message: bytes | bytearray | memoryview) -> None:
         """Decides one whole message; every request in it with an id gets exactly one reply."""
         caller = self._callers[connection.id]
         codec = MSGPACK if connection.binary else JSON

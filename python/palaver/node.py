@@ -1,0 +1,217 @@
+"""SignalingNode: the composition root, the only file that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
+
+import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
+from palaver.gateway import ClientGateway
+from palaver.http import SidePort
+from palaver.media import AiortcMediaNode
+from palaver.observe import Metric, MetricsExporter, counters, gauges
+from palaver.settings import Settings
+from palaver.signaling.plane import SignalingPlane
+from palaver.signaling.ports import MediaNode
+from palaver.version import VERSION
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 0.05
+"""How often due timers of sessions are looked at: a twentieth of the shortest that matters to people."""
+DRAIN_SECONDS: Final = 2.0
+"""Over how long a stopping node spreads its goodbyes, so that its clients do not all come back at once."""
+
+
+class SingleNodeDirectory:
+    """The RoomDirectory of a node without a cluster: every room is its own, at epoch 1."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+
+    def owner(self, room: str) -> tuple[str, int]:
+        return self._node, 1
+
+
+class SignalingNode:
+    """One node: gateway, signaling plane, media node, side port.
+
+    `await start()`, then `await run_until_stopped()` (SIGTERM or SIGINT: drain; again: end at once), then
+    `await close()`. Raises StartError where it cannot start.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.name = settings.node.name or socket.gethostname()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._draining = False
+        media: dict[str, MediaNode] = {}
+        self.plane = SignalingPlane(
+            settings,
+            node=self.name,
+            version=VERSION,
+            directory=SingleNodeDirectory(self.name),
+            media=media,
+            clock=time.monotonic,
+            wall=time.time,
+            entropy=os.urandom,
+            spawn=self._spawn,
+        )
+        self.media: AiortcMediaNode | None = None
+        if settings.media.embedded:
+            self.media = AiortcMediaNode(self.name, self.plane, settings.media.addresses)
+            media[self.media.node] = self.media
+        self.gateway = ClientGateway(
+            settings.gateway, self.plane.messages, token_in_query=settings.auth.token_in_query
+        )
+        self.exporter = MetricsExporter(
+            {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
+        )
+        self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config)
+
+    @property
+    def gateway_address(self) -> tuple[str, int]:
+        return self.gateway.address
+
+    @property
+    def http_address(self) -> tuple[str, int]:
+        return self.side_port.address
+
+    def why_not_ready(self) -> str | None:
+        """One sentence on why no new client should be sent here; None where there is no reason."""
+        return "the node is draining" if self._draining else None
+
+    async def start(self) -> None:
+        """Binds both ports and begins to serve. Raises StartError; then nothing is left running."""
+        try:
+            await self.gateway.start()
+            await self.side_port.start()
+        except BaseException:
+            await self.close()
+            raise
+        self._ticker = asyncio.create_task(self._tick(), name="session timers")
+        log.info(
+            "serving", extra={"node": self.name, "gateway": self.gateway_address, "http": self.http_address}
+        )
+
+    async def run_until_stopped(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once."""
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Queue[int] = asyncio.Queue()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for each in signals:
+            loop.add_signal_handler(each, asked.put_nowait, each)
+        try:
+            await asked.get()
+            draining = asyncio.create_task(self.drain(), name="drain")
+            again = asyncio.create_task(asked.get(), name="second signal")
+            await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, again):
+                task.cancel()
+            await asyncio.gather(draining, again, return_exceptions=True)
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)
+
+    async def drain(self) -> None:
+        """Takes no new clients and sends those here away, spread over DRAIN_SECONDS."""
+        self._draining = True
+        here = self.gateway.counters.connections_open
+        log.info("draining", extra={"connections": here})
+        await self.gateway.close(spread_seconds=DRAIN_SECONDS if here > 1 else 0.0)
+
+    async def close(self) -> None:
+        """Ends everything that this node started. Safe to call twice."""
+        self._draining = True
+        await self.gateway.close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        tasks = [*self._tasks, *([self._ticker] if self._ticker else [])]
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.media is not None:
+            await self.media.close()
+        await self.side_port.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="media request")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a media request failed", exc_info=task.exception())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                self.plane.sessions.advance(time.monotonic())
+            except Exception:
+                log.exception("session timers failed")
+
+    def _page_config(self) -> dict[str, Any]:
+        host, port = self.gateway_address
+        host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound
+        scheme = "wss" if self.settings.gateway.tls_certificate else "ws"
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{self.settings.gateway.path}"
+        return {"gateway": url, "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers]}
+
+    def _gateway_metrics(self) -> list[Metric]:
+        count = self.gateway.counters
+        levels = {"connections": count.connections_open, "halfOpen": count.half_open}
+        plain = {
+            "connections_accepted": count.connections_total,
+            "received_bytes": count.bytes_in,
+            "sent_bytes": count.bytes_out,
+            "received_messages": count.messages_in,
+            "sent_messages": count.messages_out,
+            "shed_messages": count.shed,
+            "slow_readers": count.slow_readers,
+            "handler_errors": count.handler_errors,
+        }
+        closes, refused = _by_label(count.closes), _by_label(count.refused)
+        return [
+            *gauges("gateway", levels),
+            *counters("gateway", plain),
+            Metric("gateway_closes", "counter", "Ended connections by close code.", closes, ("code",)),
+            Metric(
+                "gateway_refused_handshakes",
+                "counter",
+                "Refused upgrades by HTTP status.",
+                refused,
+                ("status",),
+            ),
+        ]
+
+    def _signaling_metrics(self) -> list[Metric]:
+        plane = self.plane
+        levels = {
+            "rooms": len(plane.sessions.rooms),
+            "sessions": len(plane.sessions.sessions),
+            "participants": sum(len(room.participants) for room in plane.sessions.rooms.values()),
+        }
+        calls, errors = _by_label(plane.router.calls), _by_label(plane.messages.errors)
+        resumes = _by_label(plane.sessions.resumes)
+        media = gauges("media", self.media.stats()) if self.media is not None else []
+        return [
+            *gauges("signaling", levels),
+            Metric("signaling_requests", "counter", "Requests by method.", calls, ("method",)),
+            Metric("signaling_errors", "counter", "Error replies by reason.", errors, ("reason",)),
+            Metric("signaling_resumes", "counter", "Resumed sessions.", resumes, ("missed",)),
+            *media,
+        ]
+
+
+def _by_label(counts: Mapping[Any, int]) -> dict[tuple[str, ...], float]:
+    """Samples of a metric with one label."""
+    return {(str(label),): float(number) for label, number in counts.items()}

@@ -1,0 +1,1 @@
+"""What tests share: a real node on free ports, tokens for it, clients."""
