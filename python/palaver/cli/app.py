@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _missing(error: ImportError) -> str:
     name = error.name or "a module"
     if name.startswith("palaver.core"):
-        return "the native core is not built; run `make setup`"
+        what = f"cannot be loaded ({error})" if error.path else "is not built for this Python"
+        return f"the native core {what}; run `make setup`"
     return f"{name} cannot be imported ({error}); run `make setup`"
 
 

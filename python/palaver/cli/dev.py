@@ -88,6 +88,7 @@ def welcome_of(
         "http": page,
         "room": room,
         "stateDir": settings.node.state_dir,
+        "hours": settings.auth.max_ttl_seconds / 3600,
         "participants": participants,
     }
 
@@ -100,7 +101,7 @@ def plain(welcome: dict[str, Any]) -> str:
         f"state      {welcome['stateDir']}",
         f"room       {welcome['room']}",
         "",
-        "Open both links; each is good for one day:",
+        f"Open both links; they are good for {welcome['hours']:g} hours:",
     ]
     lines += [f"{one['identity']} ({one['role']}): {one['link']}" for one in welcome["participants"]]
     return "\n".join(lines)

@@ -33,8 +33,12 @@ def run(settings: Settings, announce: Callable[[SignalingNode], None]) -> None:
                 await node.start()
             except OSError as error:
                 raise StartError(f"the node cannot start: {error.strerror or error}") from error
+            stopped = asyncio.create_task(node.run_until_stopped(), name="node")
+            await asyncio.sleep(
+                0
+            )  # one step, in which it begins to listen to signals: who reads may send one
             announce(node)
-            await node.run_until_stopped()
+            await stopped
         finally:
             await node.close()
 

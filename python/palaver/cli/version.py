@@ -10,13 +10,10 @@ def version(json: Json = False) -> None:
     Example: palaver version --json
     """
     import platform
-    from importlib import metadata
 
-    try:
-        number = metadata.version("palaver")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        number = "unknown"
+    from palaver.version import VERSION
+
     if json:
-        say_json({"palaver": number, "python": platform.python_version()})
+        say_json({"palaver": VERSION, "python": platform.python_version()})
     else:
-        say(f"palaver {number}")
+        say(f"palaver {VERSION}")

@@ -70,7 +70,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     handler = LogHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_extras, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
@@ -104,6 +104,14 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 class LogHandler(logging.StreamHandler[TextIO]):
     """The handler that `configure` puts on the root logger, and takes away again."""
+
+
+def _extras(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What the standard library's `extra=` gives, but not what another handler's formatter left in the record."""
+    event = structlog.stdlib.ExtraAdder()(logger, method, event)
+    for left in ("message", "asctime"):
+        event.pop(left, None)
+    return event
 
 
 def _heads_first(logger: object, method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +172,7 @@ class RepeatFilter(logging.Filter):
         self._seen: OrderedDict[tuple[str, int, str], _Seen] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno <= logging.DEBUG or getattr(record, "repeats_of", None) is not None:
+        if record.levelno <= logging.DEBUG or isinstance(record, _Summary):
             return True
         text = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
         key = (record.name, record.levelno, str(text))
@@ -191,17 +199,11 @@ class RepeatFilter(logging.Filter):
         more = seen.count - self._repeats
         if more <= 0:
             return []
-        return [
-            logging.makeLogRecord(
-                {
-                    "name": name,
-                    "levelno": level,
-                    "levelname": logging.getLevelName(level),
-                    "msg": f"{text} … repeated {more} times",
-                    "repeats_of": text,
-                }
-            )
-        ]
+        return [_Summary(name, level, "", 0, f"{text} … repeated {more} times", None, None)]
+
+
+class _Summary(logging.LogRecord):
+    """A record that tells how often another was repeated; it is itself never counted."""
 
 
 class _Seen:

@@ -52,7 +52,9 @@ class Setting(Struct, frozen=True):
 @functools.cache
 def all_settings() -> tuple[Setting, ...]:
     """Every setting, in the order of the tree."""
-    defaults = msgspec.to_builtins(Settings())
+    defaults = msgspec.json.decode(
+        msgspec.json.encode(Settings())
+    )  # as TOML and JSON have it: lists, not tuples
     settings = []
     for group in _struct(inspect.type_info(Settings)).fields:
         owner = _struct(group.type)

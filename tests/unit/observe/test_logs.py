@@ -43,9 +43,10 @@ def log_to(level: Literal["debug", "info", "warning", "error"] = "info") -> io.S
 def test_both_kinds_of_logger_write_the_same_shape() -> None:
     out = log_to()
     structlog.get_logger("palaver.a").info("joined", room="demo")
-    logging.getLogger("library").warning("slow: %d ms", 7)
+    logging.getLogger("library").warning("slow: %d ms", 7, extra={"room": "demo"})
     ours, theirs = lines(out)
     assert list(ours) == ["timestamp", "level", "logger", "event", "room"]
+    assert theirs.keys() == ours.keys()
     assert (theirs["level"], theirs["logger"], theirs["event"]) == ("warning", "library", "slow: 7 ms")
 
 
@@ -152,5 +153,6 @@ def test_the_count_reaches_the_log_through_the_handler() -> None:
         logging.getLogger("x").warning("same")
     now = 61.0
     logging.getLogger("x").warning("else")
+    assert lines(out)[50].keys() == {"timestamp", "level", "logger", "event"}
     events = [line["event"] for line in lines(out)]
     assert events == ["same"] * 50 + ["same … repeated 10 times", "else"]

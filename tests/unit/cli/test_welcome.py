@@ -1,0 +1,39 @@
+"""What `palaver dev` prints is enough to join."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+from palaver.cli.dev import plain, welcome_of
+from palaver.settings import AuthSettings, NodeSettings, Settings
+from palaver.signaling.tokens import TokenVerifier
+
+SETTINGS = Settings(node=NodeSettings(state_dir="/state"), auth=AuthSettings(keys={"devkey": "s" * 32}))
+
+
+def test_each_link_carries_a_token_for_the_room_in_its_fragment() -> None:
+    welcome = welcome_of(SETTINGS, "a b&c", ("127.0.0.1", 1), ("127.0.0.1", 2))
+    verifier = TokenVerifier(SETTINGS.auth, time.time)
+    for one, expected in zip(
+        welcome["participants"], [("alice", "owner"), ("bob", "participant")], strict=True
+    ):
+        link = urlsplit(one["link"])
+        assert (link.scheme, link.netloc, link.path, link.query) == ("http", "127.0.0.1:2", "/", "")
+        fragment = parse_qs(link.fragment)
+        assert fragment["room"] == ["a b&c"]
+        claims = verifier.verify(fragment["token"][0])
+        assert (claims.identity, claims.role) == expected
+        assert claims.grants.admits("a b&c")
+
+
+def test_addresses_are_written_as_a_client_would() -> None:
+    welcome = welcome_of(SETTINGS, "demo", ("0.0.0.0", 1), ("::1", 2))
+    assert welcome["gateway"] == "ws://127.0.0.1:1/v1"
+    assert welcome["http"] == "http://[::1]:2"
+
+
+def test_every_link_is_a_line_of_its_own() -> None:
+    welcome = welcome_of(SETTINGS, "demo", ("127.0.0.1", 1), ("127.0.0.1", 2))
+    lines = plain(welcome).splitlines()
+    assert all(any(line.endswith(one["link"]) for line in lines) for one in welcome["participants"])
