@@ -37,7 +37,7 @@ class Assembly:
 
     def add(
         self, opcode: int, final: bool, payload: bytes, max_bytes: int, max_fragments: int
-    ) -> bytearray | Failure | None:
+    ) -> bytes | Failure | None:
         if opcode == CONTINUATION:
             if not self.opcode:
                 return Failure(CloseCode.PROTOCOL_ERROR, "continuation of nothing")
@@ -59,6 +59,6 @@ class Assembly:
         self._payload += payload
         if not final:
             return None
-        message = self._payload
+        message = bytes(self._payload)
         self.opcode, self._payload, self._fragments, self._decoder = 0, bytearray(), 0, None
         return message

@@ -13,7 +13,7 @@ from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.policy import HandshakePolicy
-from palaver.gateway.pull import BACKLOG_CONNECTIONS, Inbox, Queue
+from palaver.gateway.pull_handler import PullHandler
 from palaver.gateway.table import ConnectionTable
 from palaver.gateway.upgrade import HalfOpen
 from palaver.protocol.close_codes import CloseCode
@@ -22,40 +22,16 @@ from palaver.signaling.ports import Connection
 
 _ACCEPT_BACKLOG = 1024
 """Sockets the kernel keeps for us; a storm of reconnects must fit (Linux caps it at net.core.somaxconn)."""
-
-
-class _Pull:
-    """The handler of a gateway without one: `accept` and `receive` fetch what it keeps."""
-
-    def __init__(self) -> None:
-        self.accepted: Queue[WebSocketConnection] = Queue()
-
-    def connected(self, connection: Connection) -> None:
-        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
-        if len(self.accepted) >= BACKLOG_CONNECTIONS:
-            connection.close(1013, "too many connections wait to be accepted")
-            return
-        connection.inbox = Inbox(connection.pause_for_inbox, connection.resume_after_inbox)
-        self.accepted.put(connection)
-
-    def received(self, connection: Connection, message: Message) -> None:
-        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
-        if connection.inbox is not None:
-            connection.inbox.put(bytes(message))
-
-    def disconnected(self, connection: Connection, code: int) -> None:
-        assert isinstance(connection, WebSocketConnection), "the gateway makes no other connections"
-        if connection.inbox is not None:
-            connection.inbox.end()
+_SPREAD_STEP_SECONDS = 0.05
 
 
 class ClientGateway:
     """Serves WebSockets at one address, on the running event loop.
 
     With a handler, call `start` (or `run`, which also serves until `close`): the handler is told of each
-    connection, message and end. Without one, `await accept()` for connections and `await connection.receive()`
-    for messages. `clock` is monotonic; all deadlines are looked at by it when the timer wheel ticks.
-    Raises SettingsError for settings that cannot be used.
+    connection, message and end. Without one, `await accept()` for connections, set `authenticated` on those you
+    trust (until then a connection is kept for `handshake_seconds` only), and `await connection.receive()`.
+    `clock` is monotonic; deadlines are compared with it when the timer wheel ticks. Raises SettingsError.
     """
 
     def __init__(
@@ -69,20 +45,21 @@ class ClientGateway:
         linger_seconds: float = 1.0,
     ) -> None:
         self.settings = settings
-        self._pull = _Pull() if handler is None else None
+        self._pull = PullHandler() if handler is None else None
         self._policy = HandshakePolicy(
             settings.path, settings.origins, settings.trusted_proxies, token_in_query
         )
         self._ssl = _ssl_context(settings)
         self.table = ConnectionTable(
             settings,
-            handler or self._pull or _Pull(),
+            handler or self._pull or PullHandler(),
             self.handle_message,
             clock,
             close_seconds,
             linger_seconds,
         )
         self._server: asyncio.Server | None = None
+        self._address: tuple[str, int] | None = None
         self._closed: asyncio.Event = asyncio.Event()
 
     @property
@@ -92,13 +69,12 @@ class ClientGateway:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port that are bound. Only after `start`."""
-        if self._server is None:
+        if self._address is None:
             raise RuntimeError("the gateway is not started")
-        host, port, *_ = self._server.sockets[0].getsockname()
-        return host, port
+        return self._address
 
     async def start(self, host: str | None = None, port: int | None = None) -> None:
-        """Begins to listen; by default where the settings say. Raises StartError when the address cannot be had."""
+        """Begins to listen, by default where the settings say. Raises StartError if the address cannot be had."""
         if self._server is not None:
             raise RuntimeError("the gateway is started already")
         host = self.settings.host if host is None else host
@@ -119,6 +95,7 @@ class ClientGateway:
         except OSError as error:
             self.table.stop()
             raise StartError(_cannot_listen(host, port, error)) from error
+        self._address = self._server.sockets[0].getsockname()[:2]
 
     async def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serves until `close` is called; cancelled, it closes with 4001 first."""
@@ -131,22 +108,24 @@ class ClientGateway:
     async def close(
         self, code: int = CloseCode.SHUTDOWN, reason: str = "the node shuts down", spread_seconds: float = 0.0
     ) -> None:
-        """Stops listening and closes every connection with `code`, spread evenly over `spread_seconds` so that the
-        clients do not all come back at once. Waits until all are gone, at most for the time that their closing
-        handshakes may take, then tears down the rest. Safe to call again."""
+        """Stops listening and closes every connection with `code`.
+
+        The closes are spread over `spread_seconds`, so that the clients do not all come back at once. Waits until
+        all are gone, at most for the time that closing handshakes may take, and tears down the rest. Safe to call
+        again.
+        """
         table = self.table
         if self._server is None or table.closing:
             return
         table.closing = True
         self._server.close()
         sockets = list(table.sockets)
-        pause = spread_seconds / max(1, len(sockets))
-        for socket in sockets:
-            socket.close(code, reason)
-            if pause:
-                await asyncio.sleep(pause)
-        for socket in list(table.sockets):
-            socket.close(code, reason)
+        steps = max(1, min(len(sockets), int(spread_seconds / _SPREAD_STEP_SECONDS)))
+        for step in range(steps):
+            for socket in sockets[step::steps]:
+                socket.close(code, reason)
+            if step + 1 < steps:
+                await asyncio.sleep(spread_seconds / steps)
         for half_open in list(table.half_open):
             half_open.due(table.clock())
         try:
@@ -163,13 +142,11 @@ class ClientGateway:
     async def accept(self) -> WebSocketConnection | None:
         """Waits for the next connection; None once the gateway is closed. Only without a handler."""
         if self._pull is None:
-            raise RuntimeError(
-                "accept() needs a ClientGateway without a handler: with one, the handler is told"
-            )
+            raise RuntimeError("accept() is for a ClientGateway without a handler")
         return await self._pull.accepted.take()
 
     def handle_message(self, websocket: Connection, message: Message) -> None:
-        """Gives one whole message to the handler. Its exceptions end with it: logged, counted, closed with 1011."""
+        """Gives one whole message to the handler. What that raises ends here: logged, counted, closed with 1011."""
         try:
             self.table.handler.received(websocket, message)
         except Exception:

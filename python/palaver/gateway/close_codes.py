@@ -15,7 +15,7 @@ MAX_REASON_BYTES = 123
 """A control frame holds 125 bytes (RFC 6455 § 5.5); two of them are the code."""
 
 _REGISTERED = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
-"""Codes of the IANA registry that may be sent. 1004 is undefined; 1005, 1006 and 1015 are only ever reported."""
+"""Registered codes that may be sent. 1004 is undefined; 1005, 1006 and 1015 are only ever reported."""
 
 
 class Close(NamedTuple):

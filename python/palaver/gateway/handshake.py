@@ -1,4 +1,4 @@
-"""The opening handshake: the bytes of a request → an upgrade, or the refusal to send (RFC 6455 § 4.2, RFC 9112)."""
+"""The opening handshake: bytes of a request → an upgrade or a refusal (RFC 6455 § 4.2, RFC 9112)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from urllib.parse import parse_qs
 from palaver.gateway.policy import HandshakePolicy
 
 MAX_HEAD_BYTES = 16 * 1024
-"""Request line and headers. A token rides in a header (`bearer.<jwt>`, 4 KiB at most after it has come as a message),
-proxies add theirs, and cookies may come along: 8 KiB is common."""
+"""Request line and headers. Proxies add theirs, cookies and a token (`bearer.<jwt>`) may come along: 8 KiB is
+what most servers take."""
 MAX_HEADERS = 100
 
 SUBPROTOCOL = "palaver.v1"
 BEARER_PREFIX = "bearer."
 
+_UPGRADE_HEADERS = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -83,8 +84,8 @@ def _bad(why: str) -> Refusal:
 
 
 def head_is_hopeless(head: bytes | bytearray) -> bool:
-    """Tells from the first bytes that no HTTP request will follow, such as a TLS hello; no answer is due then."""
-    return not 0x41 <= head[0] <= 0x5A and not 0x61 <= head[0] <= 0x7A
+    """Tells from the first byte that no HTTP request follows but, say, a TLS hello; no answer is due then."""
+    return not head[:1].isalpha()
 
 
 def parse_request(head: bytes) -> Request | Refusal:
@@ -122,23 +123,19 @@ def parse_request(head: bytes) -> Request | Refusal:
 
 
 def decide(request: Request, peer: str, policy: HandshakePolicy) -> Upgrade | Refusal:
-    """Grants the upgrade to a WebSocket, or says why not. `peer` is the IP address at the socket's other end."""
+    """Grants the upgrade, or says why not. `peer` is the IP address at the socket's other end."""
     path, _, query = request.target.partition("?")
     if path != policy.path:
         return Refusal(HTTPStatus.NOT_FOUND, "not found")
     if "websocket" not in map(str.lower, request.tokens("upgrade")):
-        return Refusal(
-            HTTPStatus.UPGRADE_REQUIRED,
-            "this is a WebSocket",
-            (("Upgrade", "websocket"), ("Connection", "Upgrade")),
-        )
+        return Refusal(HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket", _UPGRADE_HEADERS)
     if "upgrade" not in map(str.lower, request.tokens("connection")):
         return _bad("Connection: Upgrade is missing")
     if request.all("sec-websocket-version") != ["13"]:
         return Refusal(
             HTTPStatus.UPGRADE_REQUIRED,
             "this speaks version 13 only",
-            (("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")),
+            (("Sec-WebSocket-Version", "13"), *_UPGRADE_HEADERS),
         )
     keys = request.all("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):

@@ -6,14 +6,17 @@ from typing import Protocol
 
 from palaver.signaling.ports import Connection
 
-Message = bytes | bytearray | memoryview
+Message = bytes | memoryview
 
 
 class MessageHandler(Protocol):
-    """Called on the loop, synchronously, one call at a time. What it raises is logged and closes that connection with 1011."""
+    """Called on the loop, synchronously, one call at a time.
+
+    What it raises is logged and closes that connection with 1011.
+    """
 
     def connected(self, connection: Connection) -> None:
-        """The upgrade is done. `connection.bearer` and `.address` are set, `.binary` only with the first message."""
+        """The upgrade is done: `connection.bearer` and `.address` are known, `.binary` with the first message."""
 
     def received(self, connection: Connection, message: Message) -> None:
         """One whole data message; text is valid UTF-8.

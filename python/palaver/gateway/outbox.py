@@ -5,7 +5,7 @@ from __future__ import annotations
 from palaver.gateway.frames import frame_header
 
 WRITE_BYTES = 128 * 1024
-"""Most bytes joined for one write. Larger gains nothing, and the joined copy is what a stalled write leaves behind."""
+"""Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
 
 
 class Outbox:
@@ -22,7 +22,8 @@ class Outbox:
         """Queues a data frame; the message is shared, not copied. Returns the new size."""
         length = len(message)
         header = frame_header(opcode, length)
-        self._parts += (header, message)
+        self._parts.append(header)
+        self._parts.append(message)
         self.size += len(header) + length
         return self.size
 
@@ -39,17 +40,15 @@ class Outbox:
             self.size = 0
             return b"".join(parts)
         count = taken = 0
-        for part in parts:
-            taken += len(part)
+        while taken < WRITE_BYTES:
+            taken += len(parts[count])
             count += 1
-            if taken >= WRITE_BYTES:
-                break
         piece = b"".join(parts[:count])
         del parts[:count]
         self.size -= taken
         return piece
 
     def clear(self) -> None:
-        """Forgets what is queued. Frames are only ever taken whole or not at all, so the stream stays well-formed."""
+        """Forgets what is queued. Frames are taken whole or not at all, so the stream stays well-formed."""
         self._parts = []
         self.size = 0

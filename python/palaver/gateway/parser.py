@@ -1,21 +1,25 @@
 """picows as a frame parser and nothing else: it reads, all that is written to the socket is ours.
 
-picows' WSProtocol answers the upgrade itself (too freely), and on a broken frame it writes a CLOSE straight to the
-socket, ahead of what our outbox holds. So it gets a stand-in for its transport and a canned upgrade request, and
-what it writes is taken as a report. Written against picows 2.3; tests/unit/gateway/test_parser.py holds its habits.
+picows' WSProtocol answers the upgrade itself (too freely), and on a broken frame it writes a CLOSE straight
+to the socket, ahead of what our outbox holds. So it gets a stand-in for its transport and a canned upgrade
+request, and what it writes is taken as a report. Written against picows 2.3, whose habits that matter here are
+held by tests/unit/gateway/test_parser.py.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from picows import WSAutoPingStrategy, WSListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # there, but not in its stub
 
+from palaver.signaling.rate_limit import Bucket
+
 READ_BUFFER_BYTES = 4 * 1024
-"""Holds a 2 KB SDP. picows doubles it as needed and never gives back, so that most connections should stay here."""
+"""Holds a 2 KB SDP. picows doubles it as needed and never gives back (see WebSocketConnection on renewal)."""
 
 _UPGRADE_REQUEST = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -27,10 +31,12 @@ log = logging.getLogger("palaver.gateway.parser")
 
 
 class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
-    """Lets nothing through but picows' own failures: a broken frame is the client's, is counted, and may come by the million."""
+    """Lets nothing through but tracebacks, a few: broken frames are the clients', and counted elsewhere."""
+
+    _allowed = Bucket(rate=1.0, burst=10.0)
 
     def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("exc_info"):
+        if kwargs.get("exc_info") and self._allowed.admit(time.monotonic()) == 0:
             super().log(level, msg, *args, **kwargs)
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 — the name of logging's method
@@ -83,9 +89,9 @@ class _Report:
 
 
 def new_parser(listener: WSListener, max_frame_bytes: int, broken: Callable[[int, str], None]) -> Any:
-    """Returns a BufferedProtocol that calls `listener.on_ws_frame` for each frame that is put into its buffer.
+    """Returns a BufferedProtocol that calls `listener.on_ws_frame` for each frame put into its buffer.
 
-    `broken(code, why)` reports a frame that picows refuses, once. Because picows parses one frame ahead, that may
+    `broken(code, why)` reports a frame that picows refuses, once. As picows parses one frame ahead, that may
     come before `on_ws_frame` of the last good frame, never after it.
     """
     protocol = WSProtocol(

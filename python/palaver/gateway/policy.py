@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def normal_origin(origin: str) -> str | None:
-    """Returns scheme://host:port in lower case, the port always there where it is known; None if it is no origin (RFC 6454)."""
+    """Returns scheme://host:port (RFC 6454) in lower case, with the default port spelt out; None if it is none."""
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
         return None
@@ -23,7 +23,7 @@ def normal_origin(origin: str) -> str | None:
 
 
 def normal_address(address: str) -> str | None:
-    """Returns the one spelling of an IP address, an IPv4 address mapped into IPv6 as IPv4; None if it is none."""
+    """Returns an IP address in its one spelling, a mapped IPv4 address as IPv4; None if it is none."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -65,7 +65,7 @@ class HandshakePolicy:
                 raise SettingsError(f"gateway.trusted_proxies: {proxy!r} is no address or network") from None
 
     def origin_allowed(self, origins: Sequence[str]) -> bool:
-        """Judges the Origin headers of a request: none is no browser, two are a trick, one must be on the list."""
+        """Judges the Origin headers: none is no browser, two are a trick, one must be on the list."""
         if not origins:
             return True
         if len(origins) > 1:
@@ -76,13 +76,13 @@ class HandshakePolicy:
         return (origin if origin == "null" else normal_origin(origin)) in self._origins
 
     def is_proxy(self, address: str) -> bool:
-        if not self._proxies:
+        if not self._proxies or not address:
             return False
         parsed = ip_address(address)
         return any(parsed in network for network in self._proxies)
 
     def client_address(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """Walks X-Forwarded-For from its end, where the nearest proxy wrote, as far as the proxies are trusted."""
+        """Walks X-Forwarded-For from its end, which the nearest proxy wrote, while the proxies are trusted."""
         client = peer
         hops = list(forwarded_for)
         while hops and self.is_proxy(client):

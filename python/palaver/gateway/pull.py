@@ -1,4 +1,4 @@
-"""Messages to be fetched instead of delivered: for programs that use the gateway without a message handler."""
+"""Messages to be fetched instead of delivered, for programs that use the gateway without a handler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 INBOX_MESSAGES = 64
-"""Messages kept for one connection before its socket is not read any more. What one read holds still comes on top."""
+"""Messages kept for a connection before its socket is not read any more; what was read already comes on top."""
 BACKLOG_CONNECTIONS = 1024
 """Connections kept for `accept`; beyond, a new one is closed with 1013 (try again later)."""
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Queue(Generic[T]):
-    """Items for one waiting task. Ends once: then the items that are left come out, and None from there on."""
+    """Items for one waiting task. Once ended, it yields what is left and then None."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -50,7 +50,7 @@ class Queue(Generic[T]):
 
 
 class Inbox(Queue[bytes]):
-    """A connection's messages. `pause` and `resume` are called when it is full and when half of it is free again."""
+    """A connection's messages. Calls `pause` when it is full, and `resume` when half of it is free."""
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The sockets that are open, and what they share: settings, counters, the handler, one timer, one flush per loop turn."""
+"""The open sockets and what they share: settings, counters, handler, one timer, one flush per loop turn."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Protocol
 
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
+from palaver.gateway.pulse import BEATS_PER_PING
 from palaver.gateway.timer_wheel import Due, TimerWheel
 from palaver.protocol.close_codes import CloseCode
 from palaver.settings.tree import GatewaySettings
 from palaver.signaling.ports import Connection
+from palaver.signaling.rate_limit import Bucket
 
 log = logging.getLogger("palaver.gateway")
 
@@ -28,13 +30,13 @@ class Socket(Due, Connection, Protocol):
 
 
 class ConnectionTable:
-    """All that the connections of one gateway have in common. Bound to one event loop from `start` to `stop`."""
+    """What the connections of one gateway have in common. Bound to one event loop from `start` to `stop`."""
 
     def __init__(
         self,
         settings: GatewaySettings,
         handler: MessageHandler,
-        deliver: Callable[[Socket, Message], None],
+        deliver: Callable[[Connection, Message], None],
         clock: Callable[[], float],
         close_seconds: float,
         linger_seconds: float,
@@ -50,8 +52,8 @@ class ConnectionTable:
         self.half_open: set[Due] = set()
         self.closing = False
         self.loop: asyncio.AbstractEventLoop
-        self.beat = settings.ping_ms / 2000
-        """Seconds between two looks at a connection: silence is measured in beats, two to a ping interval."""
+        self.beat = settings.ping_ms / 1000 / BEATS_PER_PING
+        """Seconds between two looks at a connection; silence is counted in beats."""
         self.wheel = TimerWheel(
             min(0.25, max(0.005, min(self.beat, settings.handshake_seconds) / 8)), clock()
         )
@@ -63,6 +65,7 @@ class ConnectionTable:
         self._dirty: list[Socket] = []
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
+        self._tracebacks = Bucket(rate=1.0, burst=10.0)
 
     def start(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -74,7 +77,7 @@ class ConnectionTable:
             self._timer = None
 
     def tick(self) -> None:
-        """Meets the deadlines that have passed by the clock. The timer calls it; so may a test that moves the clock."""
+        """Meets the deadlines that the clock has passed. The timer calls it, and a test that moves the clock."""
         self.wheel.advance(self.clock())
 
     def _on_timer(self) -> None:
@@ -93,7 +96,7 @@ class ConnectionTable:
             socket.flush()
 
     def admit_half_open(self, entry: Due, address: str, shared: bool) -> bool:
-        """Counts a socket before its handshake; False if there are too many. `shared`: the address is a trusted proxy's."""
+        """Counts a socket before its handshake; False if there are too many. A `shared` address is a proxy's."""
         limit = self.settings.max_half_open_per_address
         if len(self.half_open) >= self.settings.max_half_open or (
             not shared and self._half_open_per_address[address] >= limit
@@ -144,10 +147,17 @@ class ConnectionTable:
         if self._empty is not None and not self._empty.done() and not self.sockets and not self.half_open:
             self._empty.set_result(None)
 
+    def report_end(self, socket: Connection, code: int) -> None:
+        try:
+            self.handler.disconnected(socket, code)
+        except Exception:
+            self.handler_failed(socket)
+
     def handler_failed(self, socket: Connection) -> None:
-        """To be called where the handler raised: ours, not the client's fault. One log entry, close 1011."""
+        """To be called where the handler raised: our fault, not the client's. A log entry, close 1011."""
         self.counters.handler_errors += 1
-        log.exception("message handler failed; connection %d is closed with 1011", socket.id)
+        if self._tracebacks.admit(self.clock()) == 0:
+            log.exception("the message handler failed; connection %d is closed with 1011", socket.id)
         socket.close(CloseCode.INTERNAL_ERROR, "internal error")
 
 

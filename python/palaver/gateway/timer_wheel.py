@@ -17,10 +17,10 @@ class Due(Protocol):
 
 
 class TimerWheel:
-    """Deadlines are met at the first `advance` after them, so up to one tick late, never early.
+    """Deadlines are met at the first `advance` after them: up to one tick late, never early.
 
-    The owner calls `advance(now)` about every `tick` seconds. Adding and discarding cost O(1). A deadline beyond
-    the wheel's round is looked at once a round.
+    The owner calls `advance(now)` about every `tick` seconds. Setting and discarding cost O(1); a deadline
+    beyond the wheel's round is looked at once a round.
     """
 
     def __init__(self, tick: float, now: float, slots: int = 512) -> None:
@@ -46,7 +46,7 @@ class TimerWheel:
             entry.wheel_slot = -1
 
     def advance(self, now: float) -> None:
-        """Calls `due` of every entry whose deadline has passed and sets it again where it names a next one."""
+        """Calls `due` of every entry whose deadline has passed, and sets it again if that names a next one."""
         target = self._tick_of(now)
         steps = min(target - self._position, len(self._slots))
         first = target - steps + 1

@@ -28,7 +28,6 @@ class HalfOpen(asyncio.BufferedProtocol):
     """From accept to 101. Either it hands the socket to a WebSocketConnection, or it refuses and closes."""
 
     __slots__ = (
-        "_address",
         "_answered",
         "_connected",
         "_head",
@@ -124,10 +123,10 @@ class HalfOpen(asyncio.BufferedProtocol):
         self.lost()
         self._transport.write(upgrade.response())
         connection = WebSocketConnection(self._table, self._transport, upgrade.address, upgrade.bearer)
-        connection.attach()
+        antechamber = connection.attach()
         self._connected(connection)
         if rest:
-            connection.feed(rest)
+            antechamber.take(memoryview(rest))
 
     def _refuse(self, refusal: Refusal) -> None:
         self._answered = True
