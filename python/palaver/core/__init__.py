@@ -5,12 +5,16 @@ try:
         ArgumentError,
         CapacityError,
         CoreError,
+        FailureDetector,
         FanoutStrategy,
+        GossipBackoff,
+        GossipStrategy,
         KeyManager,
         MembershipTable,
         MessageCache,
         Node,
         NodeMetadata,
+        rendezvous,
     )
 except ModuleNotFoundError as error:
     if error.name != "palaver.core._native":
@@ -27,7 +31,10 @@ __all__ = [
     "ArgumentError",
     "CapacityError",
     "CoreError",
+    "FailureDetector",
     "FanoutStrategy",
+    "GossipBackoff",
+    "GossipStrategy",
     "KeyManager",
     "Members",
     "MembershipTable",
@@ -36,4 +43,5 @@ __all__ = [
     "NodeMetadata",
     "Row",
     "Status",
+    "rendezvous",
 ]

@@ -27,12 +27,16 @@ __all__ = [
     "ArgumentError",
     "CapacityError",
     "CoreError",
+    "FailureDetector",
     "FanoutStrategy",
+    "GossipBackoff",
+    "GossipStrategy",
     "KeyManager",
     "MembershipTable",
     "MessageCache",
     "Node",
     "NodeMetadata",
+    "rendezvous",
 ]
 
 _T = TypeVar("_T")
@@ -196,13 +200,104 @@ class FanoutStrategy:
     """
 
     def __new__(cls, *, seed: int | None = None) -> FanoutStrategy: ...
-    def select_targets(self, nodes: Iterable[_T], k: int) -> list[_T]:
-        """``k`` different elements of ``nodes``, or all if there are no more; every set of k is equally
-        likely.
+    def select_targets(
+        self, nodes: Iterable[_T], k: int, *, weights: Sequence[float] | None = None
+    ) -> list[_T]:
+        """``k`` different elements of ``nodes``, or all if there are no more; every set of k is equally likely.
 
-        O(k) for a list or tuple (Floyd's method); anything else is made a list first. The order of the picks
-        means nothing. Leave your own node out of ``nodes``. Raises ArgumentError when ``k`` is negative.
+        O(k) for a list (Floyd's method); anything else is made a list first. The order of the picks means
+        nothing. Leave your own node out of ``nodes``.
+
+        With ``weights``, one for each node, a larger one is picked more often and earlier, and 0 never: O(n)
+        (Efraimidis and Spirakis, 2006).
+
+        Raises ArgumentError when ``k`` is negative, a weight is negative or not finite, or their number is
+        another than that of the nodes.
         """
+
+@final
+class GossipStrategy:
+    """Picks the peers of a node that runs at ``place``; delegates to FanoutStrategy.
+
+    With a zone, ``k - 1`` peers are of the own region and zone and one is of another, so that a rumour spreads
+    where it is cheap and still leaves the zone every round; where one side has too few, the other fills up. A
+    single peer is of another zone one time in four. Without a zone any peer is as likely as any other.
+
+    Only ``Node`` objects say where they run; list anything else and it counts as another zone.
+    """
+
+    def __new__(cls, place: NodeMetadata | None = None, *, seed: int | None = None) -> GossipStrategy: ...
+    def select_peer(self, node_list: Iterable[_T]) -> _T | None:
+        """One peer of ``node_list``, None if it is empty. Leave your own node out of it."""
+    def select_peers(self, node_list: Iterable[_T], k: int) -> list[_T]:
+        """``k`` different peers, or all if there are no more. Raises ArgumentError when ``k`` is negative."""
+
+@final
+class GossipBackoff:
+    """Decides when not to send to a peer: a rate for each, and pauses that double while it does not answer.
+
+    ``rate`` (messages a second) and ``burst`` (messages at once after a quiet time, 1 to 2**32 - 1) make a
+    token bucket for each peer. After a failure the peer is left alone for a random time between nothing and
+    ``base`` seconds, doubled with each further failure up to ``cap`` (full jitter, Brooker 2015). Both should
+    stay below the time in which a failed peer must be found back. Probes do not ask: they find that out.
+
+    A peer takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above zero.
+    """
+
+    def __new__(
+        cls,
+        *,
+        rate: float = 20.0,
+        burst: int = 10,
+        base: float = 0.2,
+        cap: float = 30.0,
+        max_nodes: int = 1048576,
+        seed: int | None = None,
+    ) -> GossipBackoff: ...
+    def should_send(self, to_node_id: str | bytes, *, now: float | None = None) -> bool:
+        """Whether a message may go to the peer now. If so it has been counted: send it.
+
+        Raises CapacityError for a new peer when ``max_nodes`` are followed; ``forget`` those that are gone.
+        """
+    def record_failure(self, to_node_id: str | bytes, *, now: float | None = None) -> float:
+        """Notes that the peer did not answer; returns the pause in seconds. Raises as ``should_send``."""
+    def record_success(self, to_node_id: str | bytes) -> None:
+        """Notes that the peer answered: its pause ends and the next failure starts small again."""
+    def forget(self, node_id: str | bytes) -> bool:
+        """Forgets a node that is gone. Whether it was known."""
+
+@final
+class FailureDetector:
+    """Judges how surprising a node's silence is, by its own rhythm (φ-accrual, Hayashibara et al. 2004).
+
+    φ is −log10 of the probability that a heartbeat still comes this late: 0.3 when one is just due, 1 when one in
+    ten comes later, 8 when one in 10**8 does. The rhythm is that of about the last 32 heartbeats; before the
+    second one it is ``expected_interval`` seconds. A node is suspicious from ``threshold`` on: lower finds faster,
+    higher errs less; 5 to 12 is sensible. Suspicion ranks nodes for probing and routing; alone it is no proof
+    that a node is dead.
+
+    A node takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above zero.
+    """
+
+    def __new__(
+        cls, *, threshold: float = 8.0, expected_interval: float = 1.0, max_nodes: int = 1048576
+    ) -> FailureDetector: ...
+    def record_heartbeat(self, node_id: str | bytes, *, now: float | None = None) -> None:
+        """Notes that the node was heard; a time before its last heartbeat is ignored.
+
+        Raises CapacityError for a new node when ``max_nodes`` are followed; ``forget`` those that are gone.
+        """
+    def check_suspicion(self, node_id: str | bytes, *, now: float | None = None) -> bool:
+        """Whether the node's silence is suspicious. False for a node never heard: nothing is known against it."""
+    def phi(self, node_id: str | bytes, *, now: float | None = None) -> float:
+        """φ, from 0.0 on; 0.0 for a node never heard."""
+    def suspects(self, *, now: float | None = None) -> list[str]:
+        """All suspicious nodes, the most suspicious first."""
+    def shift(self, pause: float) -> None:
+        """After this process stood still for ``pause`` seconds: nobody is blamed for them."""
+    def forget(self, node_id: str | bytes) -> bool:
+        """Forgets a node that is gone. Whether it was known."""
+    def __len__(self) -> int: ...
 
 @final
 class KeyManager:
@@ -242,3 +337,12 @@ class KeyManager:
         All are checked in one equation; if it fails, halves are tried until the false ones are found. The
         interpreter is released meanwhile.
         """
+
+def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:
+    """The owner of ``key`` among the nodes of ``weights``, then its successors: at most ``count`` node ids.
+
+    Weighted rendezvous hashing: every node computes the same order from the same members, without talking. A
+    node is first with a probability proportional to its weight (0 to 2**32 - 1, 0 never); one that comes or
+    goes moves only the keys it gains or loses. About 20 ns for each member. Raises ArgumentError for a bad
+    id, weight or count.
+    """

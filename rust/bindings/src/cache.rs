@@ -4,32 +4,13 @@ use palaver_core as core;
 use palaver_core::MessageId;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyInt, PyString};
+use pyo3::types::PyInt;
 
-use crate::convert::{count, hasher, wrong_type};
+use crate::convert::{BytesOrText, count, hasher};
 use crate::error::Refused;
 use crate::lock::Locked;
 
-/// What names a message: bytes, or text that stands for its UTF-8 form.
-struct IdOf(MessageId);
-
-impl<'py> FromPyObject<'_, 'py> for IdOf {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let id = if let Ok(bytes) = object.cast::<PyBytes>() {
-            MessageId::of(bytes.as_bytes())
-        } else if let Ok(text) = object.cast::<PyString>() {
-            MessageId::of(text.to_str()?.as_bytes())
-        } else if let Ok(bytes) = object.extract::<PyBackedBytes>() {
-            MessageId::of(&bytes)
-        } else {
-            return Err(wrong_type("a message id is bytes or str", &object));
-        };
-        Ok(Self(id))
-    }
-}
-
+/// Which messages have been seen. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct MessageCache(Locked<core::MessageCache>);
 
@@ -49,12 +30,12 @@ impl MessageCache {
         self.0.lock(py).capacity()
     }
 
-    fn is_duplicate(&self, py: Python<'_>, msg_id: IdOf) -> bool {
-        self.0.lock(py).is_duplicate(&msg_id.0)
+    fn is_duplicate(&self, py: Python<'_>, msg_id: BytesOrText) -> bool {
+        self.0.lock(py).is_duplicate(&MessageId::of(msg_id.as_bytes()))
     }
 
-    fn track(&self, py: Python<'_>, msg_id: IdOf) -> bool {
-        self.0.lock(py).track(msg_id.0)
+    fn track(&self, py: Python<'_>, msg_id: BytesOrText) -> bool {
+        self.0.lock(py).track(MessageId::of(msg_id.as_bytes()))
     }
 
     fn track_many(&self, py: Python<'_>, msg_ids: Vec<PyBackedBytes>) -> Vec<bool> {
@@ -69,7 +50,7 @@ impl MessageCache {
         self.0.lock(py).clear();
     }
 
-    fn __contains__(&self, py: Python<'_>, msg_id: IdOf) -> bool {
+    fn __contains__(&self, py: Python<'_>, msg_id: BytesOrText) -> bool {
         self.is_duplicate(py, msg_id)
     }
 

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use palaver_core::{Entry, Error, IdHashBuilder, NodeId, Precedence, Status, Time};
 use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -49,6 +50,39 @@ impl<'py> FromPyObject<'_, 'py> for StatusArgument {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let word = object.cast::<PyString>().map_err(|_| wrong_type("a status is a str", &object))?;
         Ok(Self(word.to_str()?.parse().map_err(Refused::from)?))
+    }
+}
+
+/// What names something: bytes, or text that stands for its UTF-8 form.
+pub(crate) enum BytesOrText<'a> {
+    /// Lent by an immutable Python object.
+    Lent(&'a [u8]),
+    /// Taken from a mutable one.
+    Taken(PyBackedBytes),
+}
+
+impl BytesOrText<'_> {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Taken(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for BytesOrText<'a> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_instance_of::<PyBytes>() {
+            Ok(Self::Lent(object.extract()?))
+        } else if object.is_instance_of::<PyString>() {
+            Ok(Self::Lent(object.extract::<&str>()?.as_bytes()))
+        } else if let Ok(bytes) = object.extract() {
+            Ok(Self::Taken(bytes))
+        } else {
+            Err(wrong_type("this must be bytes or str", &object))
+        }
     }
 }
 

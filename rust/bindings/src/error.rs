@@ -32,7 +32,7 @@ impl From<Refused> for PyErr {
     fn from(Refused(error): Refused) -> Self {
         let message = error.to_string();
         match error {
-            Error::TableFull { .. } => CapacityError::new_err(message),
+            Error::Full { .. } => CapacityError::new_err(message),
             _ => ArgumentError::new_err(message),
         }
     }

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::convert::{id_text, random};
 use crate::error::Refused;
 
+/// Holds a node's Ed25519 key and signs with it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct KeyManager(core::KeyManager);
 

@@ -2,22 +2,29 @@
 //!
 //! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
 
+mod backoff;
 mod cache;
 mod convert;
 mod error;
+mod failure_detector;
 mod keys;
 mod lock;
 mod membership;
 mod node;
+mod placement;
 mod strategy;
 
 /// The native part of palaver.core.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use crate::backoff::GossipBackoff;
+    #[pymodule_export]
     use crate::cache::MessageCache;
     #[pymodule_export]
     use crate::error::{ArgumentError, CapacityError, CoreError};
+    #[pymodule_export]
+    use crate::failure_detector::FailureDetector;
     #[pymodule_export]
     use crate::keys::KeyManager;
     #[pymodule_export]
@@ -25,5 +32,7 @@ mod _native {
     #[pymodule_export]
     use crate::node::{Node, NodeMetadata};
     #[pymodule_export]
-    use crate::strategy::FanoutStrategy;
+    use crate::placement::rendezvous;
+    #[pymodule_export]
+    use crate::strategy::{FanoutStrategy, GossipStrategy};
 }

@@ -9,6 +9,7 @@ use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, coun
 use crate::error::Refused;
 use crate::lock::Locked;
 
+/// One node's view of the cluster, as a join-semilattice. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct MembershipTable(Locked<core::MembershipTable>);
 

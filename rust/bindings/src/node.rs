@@ -8,9 +8,10 @@ use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, id_t
 use crate::error::Refused;
 use crate::lock::Locked;
 
+/// Where a node runs. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, eq, hash, module = "palaver.core")]
 #[derive(PartialEq, Eq, Hash, Clone)]
-pub(crate) struct NodeMetadata(core::NodeMetadata);
+pub(crate) struct NodeMetadata(pub(crate) core::NodeMetadata);
 
 #[pymethods]
 impl NodeMetadata {
@@ -30,11 +31,12 @@ impl NodeMetadata {
         self.0.zone()
     }
 
-    fn __repr__(&self) -> String {
+    pub(crate) fn __repr__(&self) -> String {
         format!("NodeMetadata(region={:?}, zone={:?})", self.0.region(), self.0.zone())
     }
 }
 
+/// The record of one member. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct Node(Locked<core::Node>);
 
@@ -80,7 +82,7 @@ impl Node {
 
     #[getter]
     fn metadata(&self, py: Python<'_>) -> NodeMetadata {
-        NodeMetadata(self.0.lock(py).metadata.clone())
+        NodeMetadata(self.place(py))
     }
 
     #[pyo3(signature = (now = None))]
@@ -98,5 +100,12 @@ impl Node {
             node.precedence.status().as_str(),
             node.last_heartbeat.seconds(),
         )
+    }
+}
+
+impl Node {
+    /// Where it runs, for strategies that care.
+    pub(crate) fn place(&self, py: Python<'_>) -> core::NodeMetadata {
+        self.0.lock(py).metadata.clone()
     }
 }

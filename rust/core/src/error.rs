@@ -16,17 +16,39 @@ pub enum Error {
     Incarnation,
     /// The seconds are negative, infinite or not a number.
     Time(f64),
-    /// The table holds as many members as it may.
-    TableFull {
-        /// The bound given when the table was made.
+    /// A structure holds as much as it may.
+    Full {
+        /// The structure.
+        what: &'static str,
+        /// The bound given when it was made.
         limit: usize,
     },
+    /// A number that must be finite and above zero is not.
+    NotPositive {
+        /// Its name.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+    },
+    /// A weight of a rendezvous hash does not fit into 32 bits.
+    WholeWeight,
+    /// A weight is negative, infinite or not a number.
+    Weight(f64),
     /// A capacity is zero or larger than the structure supports.
     Capacity {
         /// What has the capacity.
         what: &'static str,
         /// The largest capacity it supports.
         max: usize,
+    },
+    /// There are not as many of one thing as of another.
+    Pairs {
+        /// What was counted.
+        what: &'static str,
+        /// How many there must be.
+        expected: usize,
+        /// How many there were.
+        got: usize,
     },
     /// A value of fixed size has another size.
     Length {
@@ -67,10 +89,16 @@ impl fmt::Display for Error {
                 "an incarnation is a whole number from 0 to 2^61 - 1, and at the last one a node can only be alive or banned"
             )?,
             Self::Time(got) => write!(f, "a time is a finite number of seconds from 0 on, not {got}")?,
-            Self::TableFull { limit } => {
-                write!(f, "the table may hold {limit} members and this would exceed it (max_members)")?
+            Self::Full { what, limit } => {
+                write!(f, "the {what} is full: it may hold {limit} and would need more")?
             }
+            Self::NotPositive { what, got } => write!(f, "{what} is a finite number above zero, not {got}")?,
+            Self::WholeWeight => write!(f, "a weight is a whole number from 0 to 2^32 - 1")?,
+            Self::Weight(got) => write!(f, "a weight is a finite number from 0 on, not {got}")?,
             Self::Capacity { what, max } => write!(f, "the capacity of a {what} is from 1 to {max}")?,
+            Self::Pairs { what, expected, got } => {
+                write!(f, "there is one {what} for each node: {expected}, not {got}")?;
+            }
             Self::Length { what, expected, got } => {
                 write!(f, "a {what} has {expected} bytes, not {got}")?;
             }

@@ -3,24 +3,31 @@
 //! Every rule is in the module named after its noun; this file only re-exports.
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod cache;
+mod chance;
 mod error;
+mod failure_detector;
 mod id;
 mod keys;
 mod membership;
 mod node;
+mod placement;
 mod signature;
 mod status;
 mod strategy;
 mod time;
 
+pub use backoff::{BackoffLimits, GossipBackoff};
 pub use cache::{MessageCache, MessageId};
 pub use error::Error;
+pub use failure_detector::FailureDetector;
 pub use id::{IdHashBuilder, NodeId};
 pub use keys::KeyManager;
 pub use membership::{DEFAULT_MAX_MEMBERS, Entry, MembershipTable};
 pub use node::{Node, NodeMetadata};
+pub use placement::rendezvous;
 pub use signature::{Claim, PublicKey, Signed, verify, verify_batch, verify_claims};
 pub use status::{MAX_INCARNATION, Precedence, Status};
-pub use strategy::FanoutStrategy;
+pub use strategy::{FanoutStrategy, GossipStrategy};
 pub use time::Time;

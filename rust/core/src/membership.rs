@@ -163,7 +163,7 @@ impl MembershipTable {
         if self.len() + unknown.len() <= self.max_members {
             Ok(())
         } else {
-            Err(Error::TableFull { limit: self.max_members })
+            Err(Error::Full { what: "membership table", limit: self.max_members })
         }
     }
 

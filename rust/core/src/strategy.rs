@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use rand_core::{RngCore, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use crate::chance::Chance;
+use crate::{Error, NodeMetadata};
 
 /// Picks targets from a seeded generator: the same seed and calls give the same picks on every platform.
 #[derive(Debug, Clone)]
 pub struct FanoutStrategy {
-    rng: Xoshiro256PlusPlus,
+    chance: Chance,
 }
 
 /// Up to this many picks a scan over those already made is faster than a hash set.
@@ -19,7 +19,7 @@ impl FanoutStrategy {
     /// A strategy with its own random sequence.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed) }
+        Self { chance: Chance::new(seed) }
     }
 
     /// `k` different numbers below `n`, all of them if there are no more; every set of `k` is equally likely.
@@ -33,7 +33,7 @@ impl FanoutStrategy {
         let mut picks = Vec::with_capacity(k);
         let mut taken: HashSet<usize, BuildHasherDefault<DefaultHasher>> = HashSet::default();
         for last in n - k..n {
-            let candidate = self.below(last + 1);
+            let candidate = self.chance.below(last + 1);
             let seen = if k <= SCAN { picks.contains(&candidate) } else { !taken.insert(candidate) };
             let pick = if seen { last } else { candidate };
             if seen && k > SCAN {
@@ -44,17 +44,87 @@ impl FanoutStrategy {
         picks
     }
 
-    /// A uniform number below `bound` by multiplication and rejection (Lemire, 2019). `bound` is not zero.
-    fn below(&mut self, bound: usize) -> usize {
-        let bound = bound as u64;
-        let mut wide = u128::from(self.rng.next_u64()) * u128::from(bound);
-        if (wide as u64) < bound {
-            let biased = bound.wrapping_neg() % bound;
-            while (wide as u64) < biased {
-                wide = u128::from(self.rng.next_u64()) * u128::from(bound);
+    /// `k` different numbers below `n` by their weights, one for each; a larger weight comes earlier and more often, weight 0 never.
+    ///
+    /// The race of Efraimidis and Spirakis (2006): each starts a clock of its own speed, the first `k` to ring win. O(n).
+    /// Weights are finite and not negative.
+    pub fn select_weighted(&mut self, n: usize, weights: &[f64], k: usize) -> Result<Vec<usize>, Error> {
+        if weights.len() != n {
+            return Err(Error::Pairs { what: "weight", expected: n, got: weights.len() });
+        }
+        if let Some(&got) = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+            return Err(Error::Weight(got));
+        }
+        let mut rings: Vec<(f64, usize)> = Vec::with_capacity(weights.len());
+        for (index, &weight) in weights.iter().enumerate() {
+            if weight > 0.0 {
+                rings.push((self.chance.waiting_time(weight), index));
             }
         }
-        (wide >> 64) as usize
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0);
+        if k < rings.len() {
+            rings.select_nth_unstable_by(k, order);
+            rings.truncate(k);
+        }
+        rings.sort_unstable_by(order);
+        Ok(rings.into_iter().map(|(_, index)| index).collect())
+    }
+
+    /// `k` different indices of `local`: all but one where it is true (the own zone), the rest where it is false.
+    ///
+    /// So that a rumour spreads within the zone and still leaves it every time. When one side has too few, the other fills
+    /// up. O(n).
+    pub fn select_zoned(&mut self, local: &[bool], k: usize) -> Vec<usize> {
+        let (near, far): (Vec<usize>, Vec<usize>) = (0..local.len()).partition(|&index| local[index]);
+        let abroad = if k > 1 { 1 } else { self.abroad_alone(k, &near) };
+        let abroad = abroad.max(k.saturating_sub(near.len())).min(far.len());
+        let at_home = k - abroad.min(k);
+        let mut picks: Vec<usize> = self.select(near.len(), at_home).into_iter().map(|i| near[i]).collect();
+        picks.extend(self.select(far.len(), abroad).into_iter().map(|i| far[i]));
+        picks
+    }
+
+    /// A single pick goes abroad one time in [`ABROAD`]. Always staying would cut zones off, always leaving would cost
+    /// the most.
+    fn abroad_alone(&mut self, k: usize, near: &[usize]) -> usize {
+        usize::from(k == 1 && (near.is_empty() || self.chance.below(ABROAD) == 0))
+    }
+}
+
+/// One of so many single picks leaves the own zone.
+const ABROAD: usize = 4;
+
+/// Picks the peers of a node that knows where it runs; delegates to [`FanoutStrategy`].
+#[derive(Debug, Clone)]
+pub struct GossipStrategy {
+    fanout: FanoutStrategy,
+    place: NodeMetadata,
+}
+
+impl GossipStrategy {
+    /// A strategy for a node at `place`; an empty zone means that zones do not matter.
+    #[must_use]
+    pub fn new(place: NodeMetadata, seed: u64) -> Self {
+        Self { fanout: FanoutStrategy::new(seed), place }
+    }
+
+    /// Where the own node runs.
+    #[must_use]
+    pub fn place(&self) -> &NodeMetadata {
+        &self.place
+    }
+
+    /// `k` different indices of `places`: all but one in the own zone where zones matter, otherwise any.
+    pub fn select_peers<'a>(
+        &mut self,
+        places: impl ExactSizeIterator<Item = &'a NodeMetadata>,
+        k: usize,
+    ) -> Vec<usize> {
+        if self.place.zone().is_empty() {
+            return self.fanout.select(places.len(), k);
+        }
+        let local: Vec<bool> = places.map(|place| *place == self.place).collect();
+        self.fanout.select_zoned(&local, k)
     }
 }
 
@@ -92,5 +162,61 @@ mod tests {
         let expected = 500.0;
         let chi: f64 = counts.values().map(|&c| (c as f64 - expected).powi(2) / expected).sum();
         assert!(chi < 294.0, "{chi}");
+    }
+
+    #[test]
+    fn weighted_picks_come_in_proportion() {
+        let mut strategy = FanoutStrategy::new(5);
+        let mut counts = [0_f64; 4];
+        for _ in 0..60_000 {
+            counts[strategy.select_weighted(4, &[1.0, 0.0, 2.0, 3.0], 1).unwrap()[0]] += 1.0;
+        }
+        assert_eq!(counts[1], 0.0);
+        for (index, expected) in [(0, 10_000.0), (2, 20_000.0), (3, 30_000.0)] {
+            assert!((counts[index] - expected).abs() < 5.0 * f64::sqrt(expected), "{counts:?}");
+        }
+        let mut all = strategy.select_weighted(4, &[1.0, 0.0, 2.0, 3.0], 9).unwrap();
+        all.sort_unstable();
+        assert_eq!(all, [0, 2, 3]);
+        assert!(strategy.select_weighted(1, &[f64::NAN], 1).is_err());
+    }
+
+    #[test]
+    fn all_picks_but_one_stay_in_the_zone() {
+        let mut strategy = FanoutStrategy::new(5);
+        let local: Vec<bool> = (0..30).map(|i| i % 3 == 0).collect();
+        for _ in 0..100 {
+            let picks = strategy.select_zoned(&local, 4);
+            assert_eq!(picks.len(), 4);
+            assert_eq!(picks.iter().filter(|&&i| local[i]).count(), 3);
+        }
+    }
+
+    #[test]
+    fn a_side_with_too_few_is_filled_up_from_the_other() {
+        let mut strategy = FanoutStrategy::new(5);
+        assert_eq!(strategy.select_zoned(&[true; 5], 3).len(), 3);
+        assert_eq!(strategy.select_zoned(&[false; 5], 3).len(), 3);
+        assert_eq!(strategy.select_zoned(&[true, false, false, false], 3).len(), 3);
+        assert_eq!(strategy.select_zoned(&[true, true, false], 9).len(), 3);
+        assert!(strategy.select_zoned(&[true, false], 0).is_empty());
+    }
+
+    #[test]
+    fn a_single_pick_leaves_the_zone_one_time_in_four() {
+        let mut strategy = FanoutStrategy::new(5);
+        let abroad = (0..10_000).filter(|_| strategy.select_zoned(&[true, false], 1) == [1]).count();
+        assert!((2_300..2_700).contains(&abroad), "{abroad}");
+    }
+
+    #[test]
+    fn without_a_zone_of_its_own_a_node_picks_from_all() {
+        let place = |zone: &str| NodeMetadata::new("eu", zone).unwrap();
+        let places = [place("a"), place("b"), place("c")];
+        let mut strategy = GossipStrategy::new(NodeMetadata::default(), 1);
+        assert_eq!(strategy.select_peers(places.iter(), 3), [0, 1, 2]);
+        let mut strategy = GossipStrategy::new(place("b"), 1);
+        let picks = strategy.select_peers(places.iter(), 2);
+        assert!(picks.contains(&1) && picks.len() == 2);
     }
 }

@@ -169,7 +169,7 @@ fn a_merge_that_would_overfill_the_table_changes_nothing() {
     table.merge(&known, now()).unwrap();
     let root = table.root();
     let more = [entry(1, 1, Status::Alive, 0.0), entry(3, 0, Status::Alive, 0.0)];
-    assert_eq!(table.merge(&more, now()), Err(Error::TableFull { limit: 3 }));
+    assert_eq!(table.merge(&more, now()), Err(Error::Full { what: "membership table", limit: 3 }));
     assert_eq!(table.root(), root);
     table.merge(&[known, known].concat(), now()).unwrap();
 }

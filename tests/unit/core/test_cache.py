@@ -34,5 +34,5 @@ def test_a_capacity_out_of_range_is_refused(capacity: int) -> None:
 
 
 def test_an_id_of_another_type_is_refused() -> None:
-    with pytest.raises(TypeError, match="a message id is bytes or str, not int"):
+    with pytest.raises(TypeError, match="bytes or str, not int"):
         MessageCache(1).track(7)  # type: ignore[arg-type]

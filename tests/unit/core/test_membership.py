@@ -101,7 +101,7 @@ def test_a_row_of_another_type_is_a_type_error(table: MembershipTable, row: obje
 def test_a_full_table_refuses_strangers_and_still_hears_of_members() -> None:
     table = MembershipTable("self", max_members=2)
     table.update("a")
-    with pytest.raises(CapacityError, match="may hold 2 members"):
+    with pytest.raises(CapacityError, match="membership table is full: it may hold 2"):
         table.merge({"a": (1, "alive", 0.0), "b": (0, "alive", 0.0)})
     assert table.get("a") is not None
     assert table.members["a"][0] == 0

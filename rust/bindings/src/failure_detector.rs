@@ -1,0 +1,70 @@
+//! FailureDetector.
+
+use palaver_core as core;
+use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyString};
+
+use crate::convert::{self, IdArgument, count, hasher, id_text, seconds};
+use crate::error::Refused;
+use crate::lock::Locked;
+
+/// Judges silences by each node's own rhythm (φ-accrual). The manual is palaver/core/_native.pyi.
+#[pyclass(frozen, module = "palaver.core")]
+pub(crate) struct FailureDetector(Locked<core::FailureDetector>);
+
+#[pymethods]
+impl FailureDetector {
+    #[new]
+    #[pyo3(
+        signature = (*, threshold = core::FailureDetector::DEFAULT_THRESHOLD,
+                     expected_interval = core::FailureDetector::DEFAULT_INTERVAL, max_nodes = None),
+        text_signature = "(*, threshold=8.0, expected_interval=1.0, max_nodes=1048576)"
+    )]
+    fn new(threshold: f64, expected_interval: f64, max_nodes: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+        let limit = max_nodes.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "nodes"))?;
+        let detector = core::FailureDetector::new(threshold, expected_interval, limit, hasher());
+        Ok(Self(Locked::new(detector.map_err(Refused::from)?)))
+    }
+
+    #[pyo3(signature = (node_id, *, now = None))]
+    fn record_heartbeat(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<()> {
+        let now = convert::now(py, now)?;
+        Ok(self.0.lock(py).record_heartbeat(node_id.0, now).map_err(Refused::from)?)
+    }
+
+    #[pyo3(signature = (node_id, *, now = None))]
+    fn check_suspicion(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<bool> {
+        let now = convert::now(py, now)?;
+        Ok(self.0.lock(py).check_suspicion(&node_id.0, now))
+    }
+
+    #[pyo3(signature = (node_id, *, now = None))]
+    fn phi(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<f64> {
+        let now = convert::now(py, now)?;
+        Ok(self.0.lock(py).phi(&node_id.0, now))
+    }
+
+    #[pyo3(signature = (*, now = None))]
+    fn suspects<'py>(&self, py: Python<'py>, now: Option<f64>) -> PyResult<Vec<Bound<'py, PyString>>> {
+        let now = convert::now(py, now)?;
+        let suspects = self.0.lock(py).suspects(now);
+        Ok(suspects.iter().map(|id| id_text(py, id)).collect())
+    }
+
+    fn shift(&self, py: Python<'_>, pause: f64) -> PyResult<()> {
+        let pause = seconds(pause)?;
+        Ok(self.0.lock(py).shift(pause).map_err(Refused::from)?)
+    }
+
+    fn forget(&self, py: Python<'_>, node_id: IdArgument) -> bool {
+        self.0.lock(py).forget(&node_id.0)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.0.lock(py).len()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("FailureDetector({} nodes)", self.0.lock(py).len())
+    }
+}

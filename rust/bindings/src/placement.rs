@@ -1,0 +1,29 @@
+//! rendezvous.
+
+use palaver_core as core;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyInt, PyString};
+
+use crate::convert::{BytesOrText, IdArgument, count, id_text};
+use crate::error::Refused;
+
+/// The first owners of a key by weight. The manual is palaver/core/_native.pyi.
+#[pyfunction]
+#[pyo3(signature = (key, weights, count = None), text_signature = "(key, weights, count=1)")]
+pub(crate) fn rendezvous<'py>(
+    py: Python<'py>,
+    key: BytesOrText,
+    weights: &Bound<'py, PyDict>,
+    count: Option<&Bound<'py, PyInt>>,
+) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let wanted = count.map_or(Ok(1), |given| self::count(given, "owners"))?;
+    let mut nodes = Vec::with_capacity(weights.len());
+    for (id, weight) in weights {
+        let IdArgument(id) = id.extract()?;
+        let weight =
+            weight.cast::<PyInt>()?.extract().map_err(|_| Refused::from(core::Error::WholeWeight))?;
+        nodes.push((id, weight));
+    }
+    let owners = core::rendezvous(key.as_bytes(), &nodes, wanted);
+    Ok(owners.iter().map(|id| id_text(py, id)).collect())
+}
