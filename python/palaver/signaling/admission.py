@@ -37,7 +37,7 @@ class AdmissionController:
         """Raises ProtocolError rate_limited, unauthenticated, wrong_state or forbidden; nothing has changed then."""
         wait = message.caller.buckets[METHODS[message.method].rate].admit(message.now)
         if wait:
-            raise ProtocolError("rate_limited", after_ms=math.ceil(wait * 1000))
+            raise ProtocolError("rate_limited", after_ms=math.ceil(wait * 1000 - 1e-6))
         state = message.caller.session.state
         if state not in STATES[message.method]:
             if state == "new":

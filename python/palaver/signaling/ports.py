@@ -69,8 +69,9 @@ class MediaEvents(Protocol):
 class MediaNode(MediaOrders, Protocol):
     """An SFU behind signaling: MediaOrders and what follows.
 
-    The synchronous verbs only note what is wanted and never fail for unknown ids. Order matters only per transport; the node keeps it. Every `async` verb raises BadSdp for an SDP it cannot
-    apply and MediaUnavailable when it cannot serve at all; then the transport is as it was before.
+    The synchronous verbs only note what is wanted and never fail for unknown ids. Order matters only per transport;
+    the node keeps it. Every `async` verb raises BadSdp for an SDP it cannot apply and MediaUnavailable when it cannot
+    serve at all; then the transport is as it was before.
     """
 
     node: str
