@@ -13,7 +13,7 @@ from palaver.settings.keys import dev_keys, state_dir
 from palaver.settings.load import Override, load
 from palaver.settings.tree import HttpSettings, NodeSettings, Settings
 
-ANY = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound
+ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 LOOPBACK = "127.0.0.1"
 
 

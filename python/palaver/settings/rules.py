@@ -81,6 +81,9 @@ _ENTRIES: tuple[tuple[str, Callable[[str], object], str], ...] = (
 
 def _words(settings: Settings) -> Iterator[Broken]:
     gateway, http = settings.gateway, settings.http
+    for path in ("gateway.host", "http.host"):
+        if not _value(settings, path).strip():  # the empty host would be every interface
+            yield Broken((path,), f"{path} must not be empty; 0.0.0.0 or :: is every interface")
     if not re.fullmatch(r"/[^\s?#]*", gateway.path):
         message = f"gateway.path must begin with / and hold no blank, ? or #, not {gateway.path!r}"
         yield Broken(("gateway.path",), message)

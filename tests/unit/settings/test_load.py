@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from palaver.errors import SettingsError
 from palaver.settings import Override, Settings, load, read
@@ -173,6 +175,29 @@ def test_an_entry_adds_to_the_table_of_the_file(write: Write) -> None:
 )
 def test_a_wrong_variable_is_named(variable: str, text: str, message: str) -> None:
     assert problems(environ={variable: text}) == [f"{variable}: {message}"]
+
+
+TOML_SIGNS = st.text(alphabet="ab.=[]{}\"'#,\n\\ 1-e_")
+ANY_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.text() | TOML_SIGNS | TOML_SIGNS.map(lambda text: f"[gateway]\n{text}"))
+def test_any_text_is_settings_or_problems(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    settings, found = read(path)
+    assert (settings is None) == bool(found)
+
+
+@given(st.sampled_from([setting.path for setting in all_settings()]), ANY_VALUE)
+def test_any_value_is_settings_or_problems(path: str, value: object) -> None:
+    settings, found = read(overrides=[Override("--set", path, value)])
+    assert (settings is None) == bool(found)
+    assert all(len(str(problem)) < 500 for problem in found)
 
 
 def test_variables_that_are_no_settings_pass() -> None:

@@ -25,6 +25,8 @@ def problems(*values: tuple[str, object], dev: bool = False) -> list[str]:
         ("gateway.max_message_bytes", 204800, "must be below gateway.max_message_bytes (204800)"),
         ("gateway.max_message_bytes_before_auth", 262145, "must not exceed gateway.max_message_bytes"),
         ("rooms.flap_ms", 10_001, "rooms.flap_ms (10001) must not exceed rooms.grace_ms (10000)"),
+        ("gateway.host", "", "gateway.host must not be empty"),
+        ("http.host", " ", "http.host must not be empty"),
         ("gateway.path", "v1", "gateway.path must begin with /"),
         ("gateway.path", "/v1?x", "gateway.path must begin with /"),
         ("gateway.origins", "https://a.b/", "gateway.origins must be scheme://host[:port] without a path"),
