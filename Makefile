@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format clean
+.PHONY: help run setup test lint format autobahn clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -20,15 +20,16 @@ setup: $(VENV)/.built ## set everything up; leaves the command at .venv/bin/pala
 $(VENV)/.created:
 	@command -v cargo >/dev/null || { echo "palaver needs cargo to build its native core: install Rust 1.85 or newer (Debian: rustup), then run make again"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "palaver needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.dependencies: $(VENV)/.created pyproject.toml
-	$(BIN)/pip install -q "maturin>=1.7,<2"
+	@$(BIN)/pip install -q "maturin>=1.7,<2"
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.dependencies $(RUST_SOURCES)
-	$(BIN)/maturin develop -q --release -E dev
+	@echo "building the native core and installing what palaver needs (about a minute the first time)"
+	@$(BIN)/maturin develop -q --release -E dev
 	@touch $@
 
 test: setup ## set everything up and pass all tests
@@ -43,6 +44,9 @@ lint: setup ## every check that is not a test
 	$(BIN)/python -m mypy.stubtest palaver.core._native
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
+
+autobahn: setup ## run the Autobahn fuzzing client against the gateway (needs python2.7)
+	$(BIN)/python tests/autobahn/run.py
 
 format: setup ## put the code into its form
 	$(BIN)/ruff check -q --fix python tests benches
