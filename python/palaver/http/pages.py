@@ -15,7 +15,10 @@ PAGE_FILES: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/demo.css": ("demo.css", "text/css; charset=utf-8"),
     "/demo.js": ("demo.js", _JAVASCRIPT),
+    "/demo-tile.js": ("demo-tile.js", _JAVASCRIPT),
+    "/demo-words.js": ("demo-words.js", _JAVASCRIPT),
     "/palaver.js": ("palaver.js", _JAVASCRIPT),
+    "/palaver-call.js": ("palaver-call.js", _JAVASCRIPT),
     "/palaver-media.js": ("palaver-media.js", _JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -1,6 +1,6 @@
 """One metric as its owner shows it: a name, what it means, and the numbers of this moment.
 
-Hot paths keep plain integers (`self.counters["framesIn"] += 1`) and know nothing of Prometheus; a source turns
+Hot paths keep plain integers (`counters["framesIn"] += 1`) and know nothing of Prometheus; a source turns
 them into metrics when somebody asks. Incrementing a prometheus_client child costs 1.4 µs, too much per frame.
 """
 
