@@ -62,6 +62,11 @@ def test_a_config_file_brings_its_own_key(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
+def test_names_are_put_into_nfc(tmp_path: Path) -> None:
+    done = token("--name", "Zoe\u0308", "--state-dir", str(tmp_path))
+    assert jwt.decode(done.stdout.strip(), options={"verify_signature": False})["name"] == "Zo\u00eb"
+
+
 def test_grants_reach_the_token(tmp_path: Path) -> None:
     done = token(
         *(
@@ -90,7 +95,7 @@ def test_grants_reach_the_token(tmp_path: Path) -> None:
         (["--grant", "canPublish=7"], "the node would refuse this token"),
         (["--key", "other"], "there is no key other"),
         (["--config", "/nowhere/palaver.toml"], "cannot be read: No such file"),
-        (["--name", "a\nb"], "no control characters"),
+        (["--name", "a\nb"], "without control characters"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2_and_a_sentence(

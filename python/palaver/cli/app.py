@@ -23,6 +23,9 @@ COMMANDS: Final = (
     "dev",
     "serve",
     "token",
+    "bot",
+    "schema",
+    "bench",
     "check-config",
     "default-config",
     "config-doc",
@@ -43,11 +46,20 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in COMMANDS:
+    for command in present():
         name = command.replace("-", "_")
         module = importlib.import_module(f"palaver.cli.{name}")
         app.command(command)(getattr(module, name))
     return app
+
+
+def present() -> list[str]:
+    """The commands of the table whose file has been written."""
+    return [
+        command
+        for command in COMMANDS
+        if importlib.util.find_spec(f"palaver.cli.{command.replace('-', '_')}") is not None
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -39,9 +39,11 @@ def dev(
       palaver dev
       palaver dev --port 0 --http-port 0 --room lab --json
     """
+    from palaver.cli.names import protocol_name
     from palaver.cli.running import run
     from palaver.settings import dev_settings
 
+    room = protocol_name("--room", room)
     flags = overrides(assign, host=host, port=port, http_port=http_port, verbose=verbose)
     settings = dev_settings(state=state_dir, environ=os.environ, overrides=flags)
 

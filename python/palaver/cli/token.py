@@ -54,10 +54,11 @@ def token(
     from msgspec.structs import replace
 
     from palaver import settings as all_settings
+    from palaver.cli.names import protocol_name
     from palaver.signaling.tokens import mint
 
     environ = os.environ
-    settings = all_settings.load(config, environ=environ, dev=config is None)
+    settings = all_settings.load(config, environ=environ, dev=config is None, files=False)
     auth = settings.auth
     if config is None:
         directory = all_settings.state_dir(state_dir, environ=environ, settings=settings)
@@ -69,10 +70,10 @@ def token(
     minted = mint(
         key_id,
         secret,
-        identity=_name("--identity", identity),
-        room=_name("--room", room),
+        identity=protocol_name("--identity", identity),
+        room=protocol_name("--room", room),
         role=role.value,
-        name=None if name is None else _name("--name", name),
+        name=None if name is None else protocol_name("--name", name),
         ttl_seconds=_ttl(ttl, auth.max_ttl_seconds),
         grants=_grants(grant or ()),
         now=now,
@@ -106,22 +107,6 @@ def _signing_key(auth: AuthSettings, wanted: str | None) -> tuple[str, str]:
         raise typer.BadParameter("auth.keys holds no secret to sign with", param_hint="--config")
     what = f"there is no key {wanted}" if wanted else "there are several keys"
     raise typer.BadParameter(f"{what}; choose one of {', '.join(signing)}", param_hint="--key")
-
-
-def _name(option: str, text: str) -> str:
-    """The text in NFC, as the protocol wants names."""
-    import unicodedata
-
-    import msgspec
-
-    from palaver.protocol.types import Name
-
-    try:
-        return msgspec.convert(unicodedata.normalize("NFC", text), Name)
-    except msgspec.ValidationError:
-        raise typer.BadParameter(
-            "must be 1–128 characters, no control characters", param_hint=option
-        ) from None
 
 
 def _ttl(text: str, longest: float) -> int:
@@ -160,7 +145,7 @@ def _grants(texts: Iterable[str]) -> dict[str, Any]:
             continue
         try:
             grants[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise typer.BadParameter(f"{text!r}: must be true or false", param_hint="--grant") from None
     return grants
 

@@ -56,12 +56,14 @@ def load(
     overrides: Iterable[Override] = (),
     base: Settings | None = None,
     dev: bool = False,
+    files: bool = True,
 ) -> Settings:
     """Reads settings; `path` is a TOML file, `base` stands in for the defaults, `dev` allows weak secrets.
+    Without `files` the certificate need not be readable, for whoever only mints tokens.
 
     Raises SettingsError: one line for each problem.
     """
-    settings, problems = read(path, environ=environ, overrides=overrides, base=base, dev=dev)
+    settings, problems = read(path, environ=environ, overrides=overrides, base=base, dev=dev, files=files)
     if settings is None:
         raise SettingsError("\n".join(map(str, problems)))
     return settings
@@ -74,6 +76,7 @@ def read(
     overrides: Iterable[Override] = (),
     base: Settings | None = None,
     dev: bool = False,
+    files: bool = True,
 ) -> tuple[Settings | None, list[Problem]]:
     """As load, but gives the problems as data; there are settings only if there are no problems."""
     reader = _Reader(base or Settings())
@@ -84,7 +87,7 @@ def read(
         reader.override(override)
     if not reader.problems:
         settings = msgspec.convert(reader.values, Settings)
-        for broken in broken_rules(settings, dev=dev):
+        for broken in broken_rules(settings, dev=dev, files=files):
             reader.broken(broken.paths, broken.message)
         if not reader.problems:
             return settings, []

@@ -14,7 +14,7 @@ from palaver.cli.options import Verbosity, overrides
 from palaver.errors import PalaverError, SettingsError, StartError
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", cli.present())
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.build(), [command, "--help"], prog_name="palaver")
     assert shown.exit_code == 0

@@ -13,7 +13,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palaver.observe.logs import REDACTED, LogHandler, RepeatFilter, clean_text, configure
+from palaver.observe.logs import _CHATTY, REDACTED, LogHandler, RepeatFilter, clean_text, configure
 from palaver.settings import LogSettings
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
@@ -25,6 +25,8 @@ def _leave_logging_as_it_was() -> Iterator[None]:
     level = root.level
     yield
     root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     for handler in [one for one in root.handlers if isinstance(one, LogHandler)]:
         root.removeHandler(handler)
     structlog.reset_defaults()

@@ -134,6 +134,8 @@ def test_tls_files_must_be_readable_and_belong_together(tmp_path: Path) -> None:
     assert "cannot be read: No such file or directory" in tls(str(tmp_path / "absent.pem"))[0]
     assert "cannot be used together" in tls(certificate)[0]
     assert "cannot be read" in tls("a\0b")[0]
+    names = [Override("--set", f"gateway.{name}", "/nowhere") for name in ("tls_certificate", "tls_key")]
+    assert load(overrides=names, files=False).gateway.tls_key == "/nowhere"
 
 
 def test_settings_that_break_no_rule_are_given() -> None:
