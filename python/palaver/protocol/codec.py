@@ -159,7 +159,7 @@ class JsonCodec(Codec):
 
     def _decode_params(self, data: bytes, kind: type[P]) -> P:
         decoder = self._decoders.get(kind)
-        if decoder is None:
+        if decoder is None:  # built at the first use of a method
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
         params: P = decoder.decode(data if data and data != b"null" else b"{}")
         return params
@@ -209,7 +209,7 @@ class MsgpackCodec(Codec):
 
     def _decode_params(self, data: bytes, kind: type[P]) -> P:
         decoder = self._decoders.get(kind)
-        if decoder is None:
+        if decoder is None:  # built at the first use of a method
             decoder = self._decoders[kind] = msgspec.msgpack.Decoder(kind)
         params: P = decoder.decode(data if data and data != b"\xc0" else b"\x80")
         return params

@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from palaver.protocol.methods import PauseBits, ProducerInfo, SdpOfferResult
+from palaver.protocol.methods.producer import PauseBits, ProducerInfo
+from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.protocol.types import Candidate, Encoding, Kind, Source
 
 EARLY_CANDIDATES = 64

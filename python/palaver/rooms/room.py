@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from palaver.protocol import events
 from palaver.protocol.events import Event
-from palaver.protocol.methods import PeerInfo, RoomHead
+from palaver.protocol.methods.session import PeerInfo, RoomHead
 from palaver.protocol.types import Role, Source
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport

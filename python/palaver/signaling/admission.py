@@ -6,7 +6,7 @@ import math
 from typing import Final, get_args
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import METHODS
+from palaver.protocol.methods.table import METHODS
 from palaver.rooms.role import Claims, Grants, Need
 from palaver.rooms.room import Participant
 from palaver.rooms.session import State

@@ -13,7 +13,8 @@ from msgspec import UNSET, Raw
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import JSON, MSGPACK, Codec, Envelope, Refused
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import IceCandidate, Join, SdpAnswer, SdpOffer
+from palaver.protocol.methods.session import Join
+from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LimitSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import SdpOfferResult
+from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaUnavailable, TransportHandle
 from palaver.signaling.sdp import check_sdp
 from palaver.signaling.stream_router import StreamRouter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import CreateProducer, CreateProducerResult
+from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
 from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.role import Grants
 from palaver.rooms.room import Participant, Room

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import METHODS
+from palaver.protocol.methods.table import METHODS
 from palaver.signaling.admission import AdmissionController
 from palaver.signaling.message import Message
 

@@ -8,7 +8,7 @@ from typing import Final
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import MAX_BATCH, MAX_NESTING
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import Auth, AuthResult
+from palaver.protocol.methods.auth import Auth, AuthResult
 from palaver.rooms.role import Claims
 from palaver.settings import Settings
 from palaver.signaling.message import Caller, Message

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import (
+from palaver.protocol.methods.consumer import (
     ByIds,
-    Changed,
     ConsumerItem,
     CreateConsumer,
     CreateConsumerResult,
     CreateConsumersResult,
 )
+from palaver.protocol.methods.producer import Changed
 from palaver.rooms.media import Consumer
 from palaver.rooms.room import Participant, Room
 from palaver.rooms.session_manager import SessionManager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from palaver.protocol.methods import DebugPing, DebugPingResult
+from palaver.protocol.methods.diagnostics import DebugPing, DebugPingResult
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.message import Message
 from palaver.signaling.ports import RoomDirectory

@@ -7,7 +7,7 @@ from typing import Final
 
 from palaver.protocol import events
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import Mute, MuteResult, MuteTarget
+from palaver.protocol.methods.media_control import Mute, MuteResult, MuteTarget
 from palaver.rooms.media import Producer
 from palaver.rooms.room import Participant, Room, RoomMute
 from palaver.signaling.admission import require_moderator

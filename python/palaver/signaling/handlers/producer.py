@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import (
+from palaver.protocol.methods.producer import (
     ById,
     Changed,
     CloseProducer,

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import (
+from palaver.protocol.methods.session import (
     Disconnect,
     DisconnectResult,
     Empty,

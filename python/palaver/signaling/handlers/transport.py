@@ -6,11 +6,11 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods import (
+from palaver.protocol.methods.session import Empty
+from palaver.protocol.methods.transport import (
     ConnectTransport,
     ConnectTransportResult,
     Delivered,
-    Empty,
     IceCandidate,
     SdpAnswer,
     SdpOffer,

@@ -1,0 +1,69 @@
+"""Params and results of ProducerHandler: media a participant sends."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from palaver.protocol.types import (
+    Encoding,
+    Kind,
+    Name,
+    Params,
+    Result,
+    Source,
+    Text,
+)
+
+
+class CreateProducer(Params):
+    transport: Name
+    kind: Kind
+    source: Source
+    id: Name | None = None
+    mid: Name | None = None
+    encodings: Annotated[list[Encoding], Meta(max_length=8)] = []
+    paused: bool = False
+    label: Text = ""
+    allow: Annotated[list[Name], Meta(max_length=1000)] | None = None
+
+
+class ProducerInfo(Result):
+    id: str
+    peer: str
+    kind: Kind
+    source: Source
+    paused: Annotated[bool, Meta(description="Whether it is paused by its owner or a moderator.")]
+    label: str = ""
+    mid: str | None = None
+
+
+class CreateProducerResult(Result):
+    id: str
+    paused: bool
+    layers: list[Encoding]
+    limits: dict[str, int]
+
+
+class CloseProducer(Params):
+    id: Name
+    reason: Text = ""
+
+
+class ById(Params):
+    id: Name
+
+
+class Changed(Result):
+    changed: bool
+
+
+class PauseBits(Result):
+    self: bool
+    moderator: bool
+
+
+class PauseProducerResult(Result):
+    paused: PauseBits
+    changed: bool

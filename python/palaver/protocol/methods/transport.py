@@ -1,0 +1,62 @@
+"""Params and results of TransportHandler: the WebRTC handshake."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from palaver.protocol.types import (
+    Candidate,
+    CandidateLine,
+    DtlsParameters,
+    Generation,
+    IceServer,
+    Name,
+    Params,
+    Result,
+    Sdp,
+)
+
+
+class SdpOffer(Params):
+    transport: Name
+    direction: Literal["send", "recv", "p2p"]
+    sdp: Sdp
+    generation: Generation
+    to: Name | None = None
+
+
+class SdpOfferResult(Result):
+    sdp: str
+    generation: int
+    ice_servers: list[IceServer]
+    consumers: dict[str, str] = {}
+
+
+class Delivered(Result):
+    delivered: bool
+
+
+class SdpAnswer(Params):
+    transport: Name
+    sdp: Sdp
+    generation: Generation
+    to: Name | None = None
+
+
+class IceCandidate(Params):
+    transport: Name
+    generation: Generation
+    candidates: Annotated[list[Candidate | CandidateLine], Meta(max_length=32)] = []
+    to: Name | None = None
+    end: bool = False
+
+
+class ConnectTransport(Params):
+    transport: Name
+    dtls: DtlsParameters
+
+
+class ConnectTransportResult(Result):
+    state: Literal["new", "connecting", "connected", "failed", "closed"]
