@@ -1,4 +1,4 @@
-"""Real peer connections over loopback, for tests of media: a publisher, a subscriber, and sinks that count."""
+"""Real peer connections over loopback: a publisher, a subscriber, and sinks that count."""
 
 from __future__ import annotations
 

@@ -25,6 +25,9 @@ from palaver.rtc.description import Description
 CLOSE_SECONDS = 5.0
 """aiortc waits for its own tasks when it closes; none of them takes this long unless it hangs."""
 
+CONNECT = "_RTCPeerConnection__connect"
+"""The private coroutine of aiortc that connects; see `_PeerConnection`."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,15 +40,44 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 
 
 class _PeerConnection(RTCPeerConnection):
-    """Gathers on its own addresses. aiortc gathers only inside setLocalDescription."""
+    """Gathers on its own addresses, and can be closed at any moment.
+
+    aiortc connects in tasks of its own, which it neither keeps nor cancels. One that is under way when the
+    connection closes goes on: it starts consent checks, RTCP and a decoder thread that nobody will ever stop.
+    So that method, private though it is, is the one place where we look inside; a test tells if it is ever
+    renamed.
+    """
 
     def __init__(self, configuration: RTCConfiguration, addresses: tuple[str, ...]) -> None:
         super().__init__(configuration)
         self._gather_on = addresses
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._gathering = asyncio.Lock()
 
     async def setLocalDescription(self, sessionDescription: RTCSessionDescription | None = None) -> None:  # noqa: N802
-        with gathering_on(self._gather_on):
-            await super().setLocalDescription(sessionDescription)
+        """aiortc gathers candidates only here."""
+        async with self._gathering:
+            with gathering_on(self._gather_on):
+                await super().setLocalDescription(sessionDescription)
+
+    async def close(self) -> None:
+        async with self._gathering:  # or sockets would be opened after all were closed
+            connecting = {task for task in self._connecting if task is not asyncio.current_task()}
+            while connecting:
+                for task in connecting:
+                    task.cancel()
+                # Again: before Python 3.12 wait_for, in which a handshake waits, may swallow a cancellation.
+                _, connecting = await asyncio.wait(connecting, timeout=0.05)
+            await super().close()
+
+    async def _RTCPeerConnection__connect(self) -> None:  # noqa: N802
+        task = asyncio.current_task()
+        assert task is not None, "aiortc runs this as a task"
+        self._connecting.add(task)
+        try:
+            await getattr(super(), CONNECT)()
+        finally:
+            self._connecting.discard(task)
 
 
 def peer_connection(

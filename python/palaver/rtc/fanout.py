@@ -23,10 +23,10 @@ _BACKLOG = {"video": 2, "audio": 10}
 class Outlet(MediaStreamTrack):
     """A track that never ends by itself: an aiortc sender whose track has ended can never send again."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, backlog: int | None = None) -> None:
         super().__init__()
         self.kind = kind
-        self._frames: deque[Media] = deque(maxlen=_BACKLOG[kind])
+        self._frames: deque[Media] = deque(maxlen=backlog or _BACKLOG[kind])
         self._ready = asyncio.Event()
         self._last = -1
 
