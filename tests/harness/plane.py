@@ -183,7 +183,7 @@ class Stage:
     def advance(self, seconds: float) -> None:
         """Time goes by, with all that is due on the way."""
         until = self.now + seconds
-        while (due := self.plane.sessions.next_deadline()) is not None and due <= until:
+        while (due := self.plane.sessions.timers.next_deadline()) is not None and due <= until:
             self.now = max(self.now, due)
             self.plane.sessions.advance(self.now)
         self.now = until

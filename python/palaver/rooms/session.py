@@ -10,6 +10,7 @@ from palaver.protocol.events import TransportAnswer, TransportIce, TransportOffe
 from palaver.protocol.types import Candidate
 from palaver.rooms.log import Entry
 from palaver.rooms.role import Claims
+from palaver.rooms.timers import Timer
 
 if TYPE_CHECKING:
     from palaver.rooms.room import Participant, Room
@@ -54,7 +55,6 @@ class SignalingSession:
         "corked",
         "failed_auths",
         "last_seq",
-        "losses",
         "participant",
         "room",
         "seq_seen",
@@ -63,6 +63,8 @@ class SignalingSession:
         "state",
         "suspended_shown",
         "ticket",
+        "timers",
+        "token_timers",
     )
 
     def __init__(self, session_id: str, sink: Sink) -> None:
@@ -77,9 +79,10 @@ class SignalingSession:
         self.seq_seen = 0
         self.corked = False
         self.failed_auths = 0
-        self.losses = 0
-        """How often the socket was lost; a timer set for an earlier loss is void."""
         self.suspended_shown = False
+        self.timers: list[Timer] = []
+        """Those of a loss."""
+        self.token_timers: list[Timer] = []
 
     @property
     def client_id(self) -> str | None:
@@ -97,6 +100,21 @@ class SignalingSession:
     def happen(self, what: Happening) -> None:
         """Moves along TRANSITIONS. Raises KeyError for what cannot happen: a bug of ours, never a client's doing."""
         self.state = TRANSITIONS[self.state, what]
+        if self.state == "gone":
+            self.cancel_timers()
+            self.set_token_timers([])
+
+    def cancel_timers(self) -> None:
+        """Voids the timers of a loss."""
+        for timer in self.timers:
+            timer.cancel()
+        self.timers = []
+
+    def set_token_timers(self, timers: list[Timer]) -> None:
+        """Replaces the timers of the token."""
+        for timer in self.token_timers:
+            timer.cancel()
+        self.token_timers = timers
 
     def push(self, entry: Entry) -> None:
         """Sends one event, or leaves it in the log for a session that is corked or has no socket."""

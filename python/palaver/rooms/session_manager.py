@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from palaver.protocol.errors import ProtocolError
 from palaver.rooms.log import RoomLog
 from palaver.rooms.room import LeaveReason, Participant, Room
 from palaver.rooms.session import SignalingSession, Sink
+from palaver.rooms.timers import Timers
 from palaver.settings import LimitSettings, RoomSettings
 
 
@@ -53,8 +54,7 @@ class SessionManager:
         self._owner = owner
         self._tickets: dict[str, SignalingSession] = {}
         self._changed: list[Room] = []
-        self._timers: list[tuple[float, int, SignalingSession, int, Literal["show", "expire"]]] = []
-        self._timers_set = 0
+        self.timers = Timers()
 
     def get_active_sessions(self) -> list[SignalingSession]:
         """The sessions that hold a seat, suspended ones included."""
@@ -143,7 +143,7 @@ class SessionManager:
         fresh.sink = None
         fresh.happen("end")
         session.happen("resume")
-        session.losses += 1  # timers of the loss are void
+        session.cancel_timers()
         self._new_ticket(session)
         if session.suspended_shown:
             session.suspended_shown = False
@@ -173,14 +173,24 @@ class SessionManager:
         """The session's socket is gone: it keeps its seat for the grace period. Returns when that ends."""
         session.sink = None
         session.happen("lose")
-        session.losses += 1
+        session.cancel_timers()
         ends = now + self.settings.grace_ms / 1000
-        self._set_timer(now + self.settings.flap_ms / 1000, session, "show")
-        self._set_timer(ends, session, "expire")
+        session.timers = [
+            self.timers.at(now + self.settings.flap_ms / 1000, partial(self._show_loss, session)),
+            self.timers.at(ends, partial(self.end, session, "timeout")),
+        ]
         return ends
+
+    def _show_loss(self, session: SignalingSession) -> None:
+        room, participant = session.room, session.participant
+        assert room is not None and participant is not None, "its timer ends with its seat"
+        session.suspended_shown = True
+        if not participant.hidden:
+            room.tell(events.PeerSuspended(participant.peer), but=participant.peer)
 
     def end(self, session: SignalingSession, reason: LeaveReason, by: str | None = None) -> None:
         """Ends a session in whatever state it is; its participant leaves the room, an empty room goes."""
+        session.cancel_timers()
         room, participant = session.room, session.participant
         if room is not None and participant is not None:
             room.remove(participant, reason, by)
@@ -222,24 +232,7 @@ class SessionManager:
         if len(room.log) > self.limits.log_events // 2:
             room.log.trim(min(each.session.seq_seen for each in room.participants.values()))
 
-    def _set_timer(self, when: float, session: SignalingSession, what: Literal["show", "expire"]) -> None:
-        self._timers_set += 1
-        heapq.heappush(self._timers, (when, self._timers_set, session, session.losses, what))
-
-    def next_deadline(self) -> float | None:
-        return self._timers[0][0] if self._timers else None
-
     def advance(self, now: float) -> None:
-        """Does what is due: shows losses that outlasted a flap, ends sessions whose grace period is over."""
-        while self._timers and self._timers[0][0] <= now:
-            _, _, session, losses, what = heapq.heappop(self._timers)
-            if session.state != "suspended" or session.losses != losses:
-                continue
-            if what == "expire":
-                self.end(session, "timeout")
-            elif session.room is not None and session.participant is not None:
-                session.suspended_shown = True
-                if not session.participant.hidden:
-                    peer = session.participant.peer
-                    session.room.tell(events.PeerSuspended(peer), but=peer)
+        """Does what is due: shows losses that outlasted a flap, ends sessions whose grace period is over, and the like."""
+        self.timers.advance(now)
         self.deliver_all()
