@@ -14,7 +14,7 @@ class Newcomer(Protocol):
     authenticated: bool
 
     @property
-    def is_open(self) -> bool: ...
+    def takes_frames(self) -> bool: ...
 
     def feed(self, data: bytes | memoryview) -> None: ...
 
@@ -53,7 +53,7 @@ class Antechamber(asyncio.BufferedProtocol):
     def take(self, data: memoryview) -> None:
         newcomer = self._newcomer
         start = 0
-        while start < len(data) and newcomer.is_open:
+        while start < len(data) and newcomer.takes_frames:
             if newcomer.authenticated:
                 newcomer.admitted()
                 newcomer.feed(data[start:])
@@ -64,7 +64,7 @@ class Antechamber(asyncio.BufferedProtocol):
                 return
             newcomer.feed(data[start : stretch.end])
             start = stretch.end
-        if newcomer.authenticated and newcomer.is_open:
+        if newcomer.authenticated and newcomer.takes_frames:
             newcomer.admitted()
 
     def eof_received(self) -> bool:

@@ -126,6 +126,11 @@ class WebSocketConnection:
         return not self._close_code
 
     @property
+    def takes_frames(self) -> bool:
+        """Whether a frame that comes now may still matter."""
+        return not self._close_code and not self._reader.broken
+
+    @property
     def queued_bytes(self) -> int:
         """What waits for the client here: the outbox, and what the transport could not write yet."""
         return self._outbox.size + (self._transport.get_write_buffer_size() if self._blocked else 0)
@@ -177,7 +182,8 @@ class WebSocketConnection:
             return None
         if now >= self._next_beat:
             self._next_beat = now + self._table.beat
-            self._silent_beats = 0 if self._reader.heard_anything() else self._silent_beats + 1
+            heard = self._reader.heard_anything() or self._not_reading & _FULL_INBOX
+            self._silent_beats = 0 if heard else self._silent_beats + 1
             match pulse(self._silent_beats):
                 case Pulse.PING:
                     self._ping()

@@ -71,6 +71,7 @@ class FrameReader(WSListener):
         "_room",
         "_table",
         "awaits_pong",
+        "broken",
         "parser",
     )
 
@@ -83,12 +84,16 @@ class FrameReader(WSListener):
         self._heard = True
         self._room = 0
         self.awaits_pong = False
+        self.broken = False
+        """The parser has refused a frame; it must not be given any more."""
         self.parser: Any = self._new_parser()
         """The protocol for the socket."""
 
     def feed(self, data: bytes | memoryview) -> None:
         """Parses bytes that did not come straight from the socket."""
-        feed(self.parser, data)
+        rest = memoryview(data)
+        while rest and not self.broken:
+            rest = rest[feed(self.parser, rest) :]
 
     def heard(self) -> None:
         """The client shows life in another way."""
@@ -227,4 +232,5 @@ class FrameReader(WSListener):
         return new_parser(self, self._table.settings.max_message_bytes, self._refused)
 
     def _refused(self, code: int, why: str) -> None:
+        self.broken = True
         self._receiver.refused(CloseCode(code), why)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 _CONTROL = 0x08
 _MASKED = 0x80
+_IMPOSSIBLE = 1 << 63
+"""A length that breaks § 5.2; the parser says so."""
 
 
 class Stretch(NamedTuple):
@@ -40,7 +42,7 @@ class FrameScanner:
             size = _header_size(self._header)
             if size and len(self._header) == size:
                 payload = _payload_size(self._header)
-                if payload > max_bytes and not self._header[0] & _CONTROL:
+                if max_bytes < payload < _IMPOSSIBLE and not self._header[0] & _CONTROL:
                     return Stretch(position, True)
                 self._rest = payload
                 self._header.clear()

@@ -116,12 +116,10 @@ def new_parser(listener: WSListener, max_frame_bytes: int, broken: Callable[[int
     return protocol
 
 
-def feed(protocol: Any, data: bytes | bytearray | memoryview) -> None:
-    """Gives bytes to the parser that did not come through its own buffer."""
-    rest = memoryview(data)
-    while rest:
-        room = protocol.get_buffer(-1)
-        size = min(len(room), len(rest))
-        room[:size] = rest[:size]
-        protocol.buffer_updated(size)
-        rest = rest[size:]
+def feed(protocol: Any, data: bytes | memoryview) -> int:
+    """Gives the parser bytes that did not come through its own buffer; returns how many it has taken."""
+    room = protocol.get_buffer(-1)
+    size = min(len(room), len(data))
+    room[:size] = data[:size]
+    protocol.buffer_updated(size)
+    return size
