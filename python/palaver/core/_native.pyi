@@ -12,7 +12,9 @@ now
 errors
     CoreError(ValueError)
     ├── ArgumentError      an argument breaks a rule, which the message names
-    └── CapacityError      a structure is as full as it may get
+    ├── CapacityError      a structure is as full as it may get
+    ├── DecodeError        bytes from outside do not have the form they should
+    └── SignatureError     something is not signed by whom it says
     A wrong type is a TypeError. Whatever is raised, nothing was changed.
 threads
     Every class may be used from several threads at once, with or without the interpreter lock.
@@ -27,15 +29,22 @@ __all__ = [
     "ArgumentError",
     "CapacityError",
     "CoreError",
+    "DecodeError",
     "FailureDetector",
     "FanoutStrategy",
     "GossipBackoff",
+    "GossipEnvelope",
+    "GossipMessage",
     "GossipStrategy",
     "KeyManager",
     "MembershipTable",
+    "Merged",
     "MessageCache",
     "Node",
     "NodeMetadata",
+    "NodeRecord",
+    "ReplayGuard",
+    "SignatureError",
     "rendezvous",
 ]
 
@@ -49,6 +58,12 @@ class ArgumentError(CoreError):
 
 class CapacityError(CoreError):
     """A structure is as full as it may get."""
+
+class DecodeError(CoreError):
+    """Bytes from outside do not have the form they should. The message names the rule."""
+
+class SignatureError(CoreError):
+    """Something is not signed by whom it says."""
 
 @final
 class NodeMetadata:
@@ -153,15 +168,100 @@ class MembershipTable:
         node that is alive and otherwise leaves it. ``update(node_id)`` is therefore a heartbeat. Raises as
         ``merge`` does.
         """
+    def merge_bytes(self, data: bytes, *, now: float | None = None) -> Merged:
+        """Joins records: status records, as ``snapshot_bytes`` and ``difference`` write them, and node
+        records.
+
+        A status record holds on the authority of whoever sends it: check the packet it came in. A node record
+        holds on that of the node itself; of two the later one holds, by (incarnation, issued_at, digest).
+        What is stale is dropped before its signature is looked at; the rest is verified in one batch. Records
+        of unknown kinds are skipped. The interpreter is released meanwhile.
+
+        Raises DecodeError for malformed bytes, SignatureError when one signature is false and CapacityError
+        when there is no room: then nothing was joined. Honest nodes pass on only what they have checked, so
+        the fault is the sender's.
+        """
+    def snapshot_bytes(self) -> bytes:
+        """The whole view as records by rising id, without last heartbeats: equal views give equal bytes."""
+    @property
+    def buckets(self) -> bytes:
+        """256 sums of 16 bytes, one for each first byte of an id: to find where two views differ."""
+    def difference(self, buckets: bytes) -> bytes:
+        """The rows of those buckets whose sums differ from ``buckets``, as records: what the other may lack.
+
+        Two tables agree after each has merged the other's difference. Raises ArgumentError for other than
+        4,096 bytes.
+        """
+    def record(self, node_id: str | bytes) -> NodeRecord | None:
+        """What the node says of itself, if its signed record has come."""
     @property
     def root(self) -> bytes:
-        """Sixteen bytes that are equal on two tables exactly when all ids, incarnations and statuses are.
+        """Sixteen bytes that are equal on two tables exactly when all ids, statuses and node records are.
 
         The sum modulo 2**128 of a keyed BLAKE3 hash per member, kept up with every change. It covers no
         heartbeats.
         """
     def __len__(self) -> int: ...
     def __contains__(self, node_id: str | bytes, /) -> bool: ...
+
+@final
+class Merged:
+    """What came of ``merge_bytes``."""
+
+    @property
+    def news(self) -> bytes:
+        """The news as records, ready to be passed on: merged elsewhere it has the same effect as the whole."""
+    @property
+    def changed(self) -> Members:
+        """The rows of which there is news, as they are now."""
+    @property
+    def equivocations(self) -> list[tuple[NodeRecord, NodeRecord]]:
+        """Pairs of different records that a node signed for one moment: proof that it lies to somebody."""
+
+@final
+class NodeRecord:
+    """What a node says of itself, signed with its key: where it is and what people call it.
+
+    ``issued_at`` (0 to 2**64 - 1) is milliseconds of Unix time by the node's own clock; it orders the node's
+    records of one incarnation. ``status`` is alive or left, all that is a node's own to say. ``name`` and
+    ``address`` (of the gossip port) are at most 255 bytes of UTF-8 without control characters. Raises
+    ArgumentError or DecodeError for anything else. Two records are equal when their bytes are.
+    """
+
+    def __new__(
+        cls,
+        keys: KeyManager,
+        incarnation: int,
+        issued_at: int,
+        *,
+        status: Status = "alive",
+        name: str = "",
+        address: str = "",
+        metadata: NodeMetadata | None = None,
+    ) -> NodeRecord: ...
+    @property
+    def node_id(self) -> str:
+        """The id of ``public_key``."""
+    @property
+    def public_key(self) -> bytes: ...
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def issued_at(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def metadata(self) -> NodeMetadata: ...
+    def encode(self) -> bytes:
+        """The record for ``MembershipTable.merge_bytes``, one's own included: that is how a node announces
+        itself.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
 
 @final
 class MessageCache:
@@ -203,7 +303,8 @@ class FanoutStrategy:
     def select_targets(
         self, nodes: Iterable[_T], k: int, *, weights: Sequence[float] | None = None
     ) -> list[_T]:
-        """``k`` different elements of ``nodes``, or all if there are no more; every set of k is equally likely.
+        """``k`` different elements of ``nodes``, or all if there are no more; every set of k is equally
+        likely.
 
         O(k) for a list (Floyd's method); anything else is made a list first. The order of the picks means
         nothing. Leave your own node out of ``nodes``.
@@ -219,9 +320,10 @@ class FanoutStrategy:
 class GossipStrategy:
     """Picks the peers of a node that runs at ``place``; delegates to FanoutStrategy.
 
-    With a zone, ``k - 1`` peers are of the own region and zone and one is of another, so that a rumour spreads
-    where it is cheap and still leaves the zone every round; where one side has too few, the other fills up. A
-    single peer is of another zone one time in four. Without a zone any peer is as likely as any other.
+    With a zone, ``k - 1`` peers are of the own region and zone and one is of another, so that a rumour
+    spreads where it is cheap and still leaves the zone every round; where one side has too few, the other
+    fills up. A single peer is of another zone one time in four. Without a zone any peer is as likely as any
+    other.
 
     Only ``Node`` objects say where they run; list anything else and it counts as another zone.
     """
@@ -241,7 +343,8 @@ class GossipBackoff:
     ``base`` seconds, doubled with each further failure up to ``cap`` (full jitter, Brooker 2015). Both should
     stay below the time in which a failed peer must be found back. Probes do not ask: they find that out.
 
-    A peer takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above zero.
+    A peer takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above
+    zero.
     """
 
     def __new__(
@@ -270,13 +373,14 @@ class GossipBackoff:
 class FailureDetector:
     """Judges how surprising a node's silence is, by its own rhythm (φ-accrual, Hayashibara et al. 2004).
 
-    φ is −log10 of the probability that a heartbeat still comes this late: 0.3 when one is just due, 1 when one in
-    ten comes later, 8 when one in 10**8 does. The rhythm is that of about the last 32 heartbeats; before the
-    second one it is ``expected_interval`` seconds. A node is suspicious from ``threshold`` on: lower finds faster,
-    higher errs less; 5 to 12 is sensible. Suspicion ranks nodes for probing and routing; alone it is no proof
-    that a node is dead.
+    φ is −log10 of the probability that a heartbeat still comes this late: 0.3 when one is just due, 1 when
+    one in ten comes later, 8 when one in 10**8 does. The rhythm is that of about the last 32 heartbeats;
+    before the second one it is ``expected_interval`` seconds. A node is suspicious from ``threshold`` on:
+    lower finds faster, higher errs less; 5 to 12 is sensible. Suspicion ranks nodes for probing and routing;
+    alone it is no proof that a node is dead.
 
-    A node takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above zero.
+    A node takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above
+    zero.
     """
 
     def __new__(
@@ -288,7 +392,9 @@ class FailureDetector:
         Raises CapacityError for a new node when ``max_nodes`` are followed; ``forget`` those that are gone.
         """
     def check_suspicion(self, node_id: str | bytes, *, now: float | None = None) -> bool:
-        """Whether the node's silence is suspicious. False for a node never heard: nothing is known against it."""
+        """Whether the node's silence is suspicious. False for a node never heard: nothing is known against
+        it.
+        """
     def phi(self, node_id: str | bytes, *, now: float | None = None) -> float:
         """φ, from 0.0 on; 0.0 for a node never heard."""
     def suspects(self, *, now: float | None = None) -> list[str]:
@@ -337,6 +443,104 @@ class KeyManager:
         All are checked in one equation; if it fails, halves are tried until the false ones are found. The
         interpreter is released meanwhile.
         """
+
+@final
+class GossipEnvelope:
+    """How gossip is wrapped: a packet, signed by its sender. The layout is in ``rust/core/src/envelope.rs``.
+
+    ``type`` (0 to 255) says what the payload is; its meaning is the caller's, except that 1 is a
+    GossipMessage. ``payload`` is at most 1 MiB; the packet is 144 bytes longer, and a datagram should stay
+    within 1,200 bytes. ``cluster`` is the cluster's name: packets of another are refused. ``epoch`` rises
+    with every start of the sender and ``seq`` with every packet (0 to 2**64 - 1), so that a ReplayGuard can
+    tell what is new. Raises ArgumentError for a longer payload.
+    """
+
+    def __new__(
+        cls, type: int, payload: bytes, keys: KeyManager, *, cluster: str = "", epoch: int = 0, seq: int = 0
+    ) -> GossipEnvelope: ...
+    @staticmethod
+    def decode(data: bytes, *, cluster: str = "", verify: bool = True) -> GossipEnvelope:
+        """Reads a packet: length, magic, version, algorithm, cluster and then the signature.
+
+        With ``verify=False`` the signature is left to you: a ReplayGuard's answer is cheaper, but count a
+        packet as taken only after ``verify`` has said that it is the sender's. Raises DecodeError or
+        SignatureError.
+        """
+    def encode(self) -> bytes:
+        """The packet."""
+    def verify(self) -> bool:
+        """Whether the signature is that of the key, and the key that of the sender."""
+    @property
+    def type(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def signature(self) -> bytes: ...
+    @property
+    def public_key(self) -> bytes: ...
+    @property
+    def sender_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class GossipMessage:
+    """What is said: one node's view of the cluster, signed and in an envelope.
+
+    Last heartbeats are times of a local clock and stay at home: in a message they are 0.0. A view of more
+    than 38,836 members does not fit into one envelope and raises ArgumentError; send ``difference`` instead.
+    """
+
+    def __new__(
+        cls,
+        membership_snapshot: Members,
+        keys: KeyManager,
+        *,
+        cluster: str = "",
+        epoch: int = 0,
+        seq: int = 0,
+    ) -> GossipMessage: ...
+    @staticmethod
+    def decode(data: bytes, *, cluster: str = "", verify: bool = True) -> GossipMessage:
+        """Reads a message; as GossipEnvelope.decode. DecodeError when the envelope holds something else."""
+    def encode(self) -> bytes:
+        """The packet."""
+    @property
+    def sender_id(self) -> str: ...
+    @property
+    def membership_snapshot(self) -> Members:
+        """For ``MembershipTable.merge``: a new dict each time."""
+    @property
+    def signature(self) -> bytes: ...
+    @property
+    def envelope(self) -> GossipEnvelope: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class ReplayGuard:
+    """Takes each packet of each sender once: a window of 1,024 numbers for each (RFC 4303, §3.4.3).
+
+    Ask only for packets that have been authenticated. A sender takes about 170 bytes; ``max_senders`` bounds
+    them.
+    """
+
+    def __new__(cls, *, max_senders: int = 65536) -> ReplayGuard: ...
+    def accept(self, sender_id: str | bytes, epoch: int, seq: int) -> bool:
+        """Whether the packet is new; then it counts as taken.
+
+        False for an epoch before the sender's latest, a number 1,024 or more behind the newest, and one that
+        was taken before. Raises CapacityError for a new sender when ``max_senders`` are known.
+        """
+    def forget(self, sender_id: str | bytes) -> bool:
+        """Forgets a sender whose key is trusted no more; its old packets would count as new. Whether it was
+        known.
+        """
+    def __len__(self) -> int: ...
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:
     """The owner of ``key`` among the nodes of ``weights``, then its successors: at most ``count`` node ids.

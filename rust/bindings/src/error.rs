@@ -17,6 +17,13 @@ create_exception!(
     CoreError,
     "An argument breaks a rule, which the message names."
 );
+create_exception!(
+    palaver.core,
+    DecodeError,
+    CoreError,
+    "Bytes from outside do not have the form they should."
+);
+create_exception!(palaver.core, SignatureError, CoreError, "Something is not signed by whom it says.");
 create_exception!(palaver.core, CapacityError, CoreError, "A structure is as full as it may get.");
 
 /// A core error on its way to Python; `?` in a binding makes it an exception.
@@ -32,6 +39,8 @@ impl From<Refused> for PyErr {
     fn from(Refused(error): Refused) -> Self {
         let message = error.to_string();
         match error {
+            Error::Decode(_) => DecodeError::new_err(message),
+            Error::Signature => SignatureError::new_err(message),
             Error::Full { .. } => CapacityError::new_err(message),
             _ => ArgumentError::new_err(message),
         }

@@ -10,7 +10,7 @@ use crate::error::Refused;
 
 /// Holds a node's Ed25519 key and signs with it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
-pub(crate) struct KeyManager(core::KeyManager);
+pub(crate) struct KeyManager(pub(crate) core::KeyManager);
 
 #[pymethods]
 impl KeyManager {

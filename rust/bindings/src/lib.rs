@@ -5,13 +5,16 @@
 mod backoff;
 mod cache;
 mod convert;
+mod envelope;
 mod error;
 mod failure_detector;
 mod keys;
 mod lock;
 mod membership;
 mod node;
+mod node_record;
 mod placement;
+mod replay;
 mod strategy;
 
 /// The native part of palaver.core.
@@ -22,17 +25,23 @@ mod _native {
     #[pymodule_export]
     use crate::cache::MessageCache;
     #[pymodule_export]
-    use crate::error::{ArgumentError, CapacityError, CoreError};
+    use crate::envelope::{GossipEnvelope, GossipMessage};
+    #[pymodule_export]
+    use crate::error::{ArgumentError, CapacityError, CoreError, DecodeError, SignatureError};
     #[pymodule_export]
     use crate::failure_detector::FailureDetector;
     #[pymodule_export]
     use crate::keys::KeyManager;
     #[pymodule_export]
-    use crate::membership::MembershipTable;
+    use crate::membership::{MembershipTable, Merged};
     #[pymodule_export]
     use crate::node::{Node, NodeMetadata};
     #[pymodule_export]
+    use crate::node_record::NodeRecord;
+    #[pymodule_export]
     use crate::placement::rendezvous;
+    #[pymodule_export]
+    use crate::replay::ReplayGuard;
     #[pymodule_export]
     use crate::strategy::{FanoutStrategy, GossipStrategy};
 }

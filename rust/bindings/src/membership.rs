@@ -3,11 +3,13 @@
 use palaver_core as core;
 use palaver_core::{Entry, Status};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 
 use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, count, id_text, row, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::node_record::NodeRecord;
 
 /// One node's view of the cluster, as a join-semilattice. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -56,6 +58,33 @@ impl MembershipTable {
         convert::members(py, news)
     }
 
+    #[pyo3(signature = (data, *, now = None))]
+    fn merge_bytes(&self, py: Python<'_>, data: PyBackedBytes, now: Option<f64>) -> PyResult<Merged> {
+        let now = convert::now(py, now)?;
+        let merged = py.detach(|| self.0.lock_detached().merge_bytes(&data, now));
+        Ok(Merged(merged.map_err(Refused::from)?))
+    }
+
+    fn snapshot_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = py.detach(|| self.0.lock_detached().snapshot_bytes());
+        PyBytes::new(py, &bytes)
+    }
+
+    fn difference<'py>(&self, py: Python<'py>, buckets: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let theirs = core::read_buckets(buckets).map_err(Refused::from)?;
+        let bytes = py.detach(|| self.0.lock_detached().difference(&theirs));
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[getter]
+    fn buckets<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &core::write_buckets(self.0.lock(py).buckets()))
+    }
+
+    fn record(&self, py: Python<'_>, node_id: IdArgument) -> Option<NodeRecord> {
+        self.0.lock(py).record(&node_id.0).map(NodeRecord)
+    }
+
     #[pyo3(
         signature = (node_id, incarnation = None, status = StatusArgument(Status::Alive), last_heartbeat = None, *, now = None),
         text_signature = "($self, node_id, incarnation=None, status='alive', last_heartbeat=None, *, now=None)"
@@ -97,5 +126,35 @@ impl MembershipTable {
             table.len(),
             table.root() as u32,
         )
+    }
+}
+
+/// What came of merging bytes. The manual is palaver/core/_native.pyi.
+#[pyclass(frozen, module = "palaver.core")]
+pub(crate) struct Merged(core::Merged);
+
+#[pymethods]
+impl Merged {
+    #[getter]
+    fn news<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.news)
+    }
+
+    #[getter]
+    fn changed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        convert::members(py, self.0.changed.iter().copied())
+    }
+
+    #[getter]
+    fn equivocations(&self) -> Vec<(NodeRecord, NodeRecord)> {
+        self.0
+            .equivocations
+            .iter()
+            .map(|(one, other)| (NodeRecord(one.clone()), NodeRecord(other.clone())))
+            .collect()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Merged({} changed, {} bytes of news)", self.0.changed.len(), self.0.news.len())
     }
 }

@@ -50,6 +50,10 @@ pub enum Error {
         /// How many there were.
         got: usize,
     },
+    /// Bytes from outside do not have the form they should.
+    Decode(&'static str),
+    /// Something bears a signature that its signer did not make.
+    Signature,
     /// A value of fixed size has another size.
     Length {
         /// What was measured.
@@ -66,6 +70,15 @@ pub enum Error {
     },
     /// Thirty-two bytes that are not a public key one may trust.
     PublicKey,
+    /// Bytes are more than their bound.
+    TooLong {
+        /// What was measured.
+        what: &'static str,
+        /// Its bound in bytes.
+        max: usize,
+        /// The size it had.
+        got: usize,
+    },
     /// A text field is longer than its bound or holds control characters.
     Text {
         /// The field.
@@ -99,6 +112,8 @@ impl fmt::Display for Error {
             Self::Pairs { what, expected, got } => {
                 write!(f, "there is one {what} for each node: {expected}, not {got}")?;
             }
+            Self::Decode(rule) => write!(f, "malformed bytes: {rule}")?,
+            Self::Signature => write!(f, "a signature is not that of its signer")?,
             Self::Length { what, expected, got } => {
                 write!(f, "a {what} has {expected} bytes, not {got}")?;
             }
@@ -107,6 +122,7 @@ impl fmt::Display for Error {
                 f,
                 "these 32 bytes are not an Ed25519 public key: no point of the curve, not in canonical form, or of small order"
             )?,
+            Self::TooLong { what, max, got } => write!(f, "a {what} has at most {max} bytes, not {got}")?,
             Self::Text { what, max } => {
                 write!(f, "a {what} is at most {max} bytes of text without control characters")?;
             }

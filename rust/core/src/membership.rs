@@ -5,7 +5,7 @@
 
 use hashbrown::HashTable;
 
-use crate::{Error, IdHashBuilder, NodeId, Precedence, Status, Time};
+use crate::{Error, IdHashBuilder, NodeId, NodeRecord, Precedence, RecordOrder, Status, Time};
 
 /// How many members a table holds unless told otherwise: 2^20.
 pub const DEFAULT_MAX_MEMBERS: usize = 1 << 20;
@@ -31,8 +31,16 @@ pub struct MembershipTable {
     ids: Vec<NodeId>,
     precedences: Vec<Precedence>,
     heartbeats: Vec<Time>,
+    records: Vec<Option<Box<Held>>>,
     fingerprints: Vec<u128>,
     buckets: Box<[u128; 256]>,
+}
+
+/// The record that holds of a node, as its bytes.
+#[derive(Debug, Clone)]
+struct Held {
+    order: RecordOrder,
+    bytes: Box<[u8]>,
 }
 
 /// The own node is the first row.
@@ -55,6 +63,7 @@ impl MembershipTable {
             ids: Vec::new(),
             precedences: Vec::new(),
             heartbeats: Vec::new(),
+            records: Vec::new(),
             fingerprints: Vec::new(),
             buckets: Box::new([0; 256]),
         };
@@ -129,7 +138,8 @@ impl MembershipTable {
         Ok(self.join(&statement, now).is_some())
     }
 
-    /// The sum of all fingerprints: two tables with the same members at the same precedences have the same root.
+    /// The sum of all fingerprints: two tables with the same members, precedences and records have the same
+    /// root.
     #[must_use]
     pub fn root(&self) -> u128 {
         self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
@@ -141,18 +151,46 @@ impl MembershipTable {
         &self.buckets
     }
 
-    fn entry(&self, row: usize) -> Entry {
+    /// What the node says of itself, if its signed record has come.
+    #[must_use]
+    pub fn record(&self, id: &NodeId) -> Option<NodeRecord> {
+        let held = self.records[self.find(id)?].as_deref()?;
+        Some(NodeRecord::decode(&held.bytes).expect("only records that decode are held"))
+    }
+
+    /// Where in the order of its records the one held of `id` stands.
+    pub(crate) fn record_order(&self, id: &NodeId) -> Option<RecordOrder> {
+        self.records[self.find(id)?].as_deref().map(|held| held.order)
+    }
+
+    /// The bytes of the record held of `id`.
+    pub(crate) fn record_bytes(&self, id: &NodeId) -> Option<&[u8]> {
+        self.records[self.find(id)?].as_deref().map(|held| &*held.bytes)
+    }
+
+    /// Joins a record of a member whose signature has been checked, and says whether it now holds.
+    pub(crate) fn hold(&mut self, id: &NodeId, order: RecordOrder, record: &NodeRecord) -> bool {
+        let Some(row) = self.find(id) else { return false };
+        if self.records[row].as_deref().is_some_and(|held| held.order >= order) {
+            return false;
+        }
+        self.records[row] = Some(Box::new(Held { order, bytes: record.as_bytes().into() }));
+        self.stamp(row);
+        true
+    }
+
+    pub(crate) fn entry(&self, row: usize) -> Entry {
         Entry { id: self.ids[row], precedence: self.precedences[row], last_heartbeat: self.heartbeats[row] }
     }
 
-    fn find(&self, id: &NodeId) -> Option<usize> {
+    pub(crate) fn find(&self, id: &NodeId) -> Option<usize> {
         self.slots
             .find(self.hasher.hash(id.as_bytes()), |&row| self.ids[row as usize] == *id)
             .map(|&row| row as usize)
     }
 
     /// Makes sure that all of `incoming` has room. Counts exactly only when it could be too much.
-    fn reserve(&self, incoming: &[Entry]) -> Result<(), Error> {
+    pub(crate) fn reserve(&self, incoming: &[Entry]) -> Result<(), Error> {
         if self.len() + incoming.len() <= self.max_members {
             return Ok(());
         }
@@ -168,7 +206,7 @@ impl MembershipTable {
     }
 
     /// Joins one statement; the row if its precedence rose.
-    fn join(&mut self, statement: &Entry, now: Time) -> Option<usize> {
+    pub(crate) fn join(&mut self, statement: &Entry, now: Time) -> Option<usize> {
         let heard = statement.last_heartbeat.min(now);
         let Some(row) = self.find(&statement.id) else {
             return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }));
@@ -183,7 +221,7 @@ impl MembershipTable {
             return None;
         }
         self.precedences[row] = precedence;
-        self.stamp(row, fingerprint(&statement.id, precedence));
+        self.stamp(row);
         Some(row)
     }
 
@@ -197,13 +235,16 @@ impl MembershipTable {
         });
         self.precedences.push(entry.precedence);
         self.heartbeats.push(entry.last_heartbeat);
+        self.records.push(None);
         self.fingerprints.push(0);
-        self.stamp(row, fingerprint(&entry.id, entry.precedence));
+        self.stamp(row);
         row
     }
 
-    /// Replaces a row's share in the digest.
-    fn stamp(&mut self, row: usize, fingerprint: u128) {
+    /// Brings a row's share in the digest up to date.
+    fn stamp(&mut self, row: usize) {
+        let digest = self.records[row].as_deref().map_or(&[0; 16], |held| held.order.digest());
+        let fingerprint = fingerprint(&self.ids[row], self.precedences[row], digest);
         let bucket = &mut self.buckets[usize::from(self.ids[row].as_bytes()[0])];
         *bucket = bucket.wrapping_sub(self.fingerprints[row]).wrapping_add(fingerprint);
         self.fingerprints[row] = fingerprint;
@@ -211,11 +252,12 @@ impl MembershipTable {
 }
 
 /// BLAKE3 of the gossiped part of a row, keyed apart from every other use of the hash.
-fn fingerprint(id: &NodeId, precedence: Precedence) -> u128 {
+fn fingerprint(id: &NodeId, precedence: Precedence, record: &[u8; 16]) -> u128 {
     const KEY: [u8; 32] = *b"palaver membership digest v1 key";
-    let mut row = [0; 24];
+    let mut row = [0; 40];
     row[..16].copy_from_slice(id.as_bytes());
-    row[16..].copy_from_slice(&precedence.bits().to_le_bytes());
+    row[16..24].copy_from_slice(&precedence.bits().to_le_bytes());
+    row[24..].copy_from_slice(record);
     let hash = blake3::keyed_hash(&KEY, &row);
     let mut half = [0; 16];
     half.copy_from_slice(&hash.as_bytes()[..16]);

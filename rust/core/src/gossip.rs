@@ -1,0 +1,123 @@
+//! The membership table in bytes: what packets and snapshots carry.
+//!
+//! The order of checks: form, precedence (what is stale is dropped before any signature is looked at), signatures in one
+//! batch, room in the table. Whatever fails, nothing was joined: honest nodes relay only what they have checked, so the
+//! fault is the sender's.
+
+use crate::record::{self, Record};
+use crate::{Entry, Error, MembershipTable, NodeId, NodeRecord, RecordOrder, Time};
+
+/// What came of merging bytes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Merged {
+    /// The news as records, ready to be passed on.
+    pub news: Vec<u8>,
+    /// The rows of which there is news, as they are now.
+    pub changed: Vec<Entry>,
+    /// Pairs of records that a node signed for one moment: proof that it lies.
+    pub equivocations: Vec<(NodeRecord, NodeRecord)>,
+}
+
+/// A node's record that says something the table does not know.
+struct Fresh {
+    id: NodeId,
+    order: RecordOrder,
+    record: Box<NodeRecord>,
+}
+
+impl MembershipTable {
+    /// Joins the records in `bytes`: the same laws as `merge`, and of two records of a node the later one holds.
+    pub fn merge_bytes(&mut self, bytes: &[u8], now: Time) -> Result<Merged, Error> {
+        let (mut entries, mut fresh) = (Vec::new(), Vec::new());
+        for record in record::read(bytes)? {
+            let (id, precedence) = match record {
+                Record::Status(id, precedence) => (id, precedence),
+                Record::Unknown => continue,
+                Record::Node(record) => {
+                    let (id, order, precedence) = (record.node_id(), record.order(), record.precedence());
+                    let held = self.record_order(&id);
+                    if held.is_none_or(|held| order > held || order.equivocates(&held)) {
+                        fresh.push(Fresh { id, order, record });
+                    }
+                    (id, precedence)
+                }
+            };
+            entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
+        }
+        if !NodeRecord::verify_all(&fresh.iter().map(|fresh| &*fresh.record).collect::<Vec<_>>()) {
+            return Err(Error::Signature);
+        }
+        self.reserve(&entries)?;
+        Ok(self.join_checked(&entries, &fresh, now))
+    }
+
+    fn join_checked(&mut self, entries: &[Entry], fresh: &[Fresh], now: Time) -> Merged {
+        let mut merged = Merged::default();
+        let mut rows: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
+        for Fresh { id, order, record } in fresh {
+            if self.record_order(id).is_some_and(|held| held.equivocates(order)) {
+                let held = self.record(id).expect("its order was just compared");
+                merged.equivocations.push((held, (**record).clone()));
+            }
+            if self.hold(id, *order, record) {
+                rows.extend(self.find(id));
+                record::write(&mut merged.news, record::KIND_NODE, record.as_bytes());
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        for row in rows {
+            let entry = self.entry(row);
+            record::write_status(&mut merged.news, &entry.id, entry.precedence);
+            merged.changed.push(entry);
+        }
+        merged
+    }
+
+    /// The whole view as records, by rising id: equal views give equal bytes.
+    #[must_use]
+    pub fn snapshot_bytes(&self) -> Vec<u8> {
+        self.write_rows(|_| true)
+    }
+
+    /// The rows whose bucket sums differ from `theirs`, as records: what the other side may lack.
+    #[must_use]
+    pub fn difference(&self, theirs: &[u128; 256]) -> Vec<u8> {
+        let own = self.buckets();
+        self.write_rows(|id| {
+            let bucket = usize::from(id.as_bytes()[0]);
+            own[bucket] != theirs[bucket]
+        })
+    }
+
+    fn write_rows(&self, wanted: impl Fn(&NodeId) -> bool) -> Vec<u8> {
+        let mut entries: Vec<Entry> = self.iter().filter(|entry| wanted(&entry.id)).collect();
+        entries.sort_unstable_by_key(|entry| entry.id);
+        let mut bytes = Vec::with_capacity(entries.len() * record::STATUS_RECORD_LENGTH);
+        for entry in entries {
+            record::write_status(&mut bytes, &entry.id, entry.precedence);
+            if let Some(record) = self.record_bytes(&entry.id) {
+                record::write(&mut bytes, record::KIND_NODE, record);
+            }
+        }
+        bytes
+    }
+}
+
+/// Bucket sums as they are sent: 256 times 16 bytes, little-endian.
+#[must_use]
+pub fn write_buckets(buckets: &[u128; 256]) -> Vec<u8> {
+    buckets.iter().flat_map(|bucket| bucket.to_le_bytes()).collect()
+}
+
+/// Reads what [`write_buckets`] wrote.
+pub fn read_buckets(bytes: &[u8]) -> Result<[u128; 256], Error> {
+    if bytes.len() != 256 * 16 {
+        return Err(Error::Length { what: "list of bucket sums", expected: 256 * 16, got: bytes.len() });
+    }
+    let mut buckets = [0; 256];
+    for (bucket, sum) in buckets.iter_mut().zip(bytes.chunks_exact(16)) {
+        *bucket = u128::from_le_bytes(sum.try_into().expect("chunks of 16"));
+    }
+    Ok(buckets)
+}

@@ -1,0 +1,104 @@
+//! Records: the type-length-value units of which packets, snapshots and log entries are made.
+//!
+//! | byte 0 | bytes 1–2 | then |
+//! |---|---|---|
+//! | kind, bit 7 set if critical | length of the body, little-endian | body |
+//!
+//! Records are kept and relayed as the very bytes they came in, so that signatures stay valid. A reader skips a kind it
+//! does not know, unless that is critical: then it refuses the whole.
+
+use crate::{Error, NodeId, NodeRecord, Precedence};
+
+/// The kind bit of records that must not be skipped.
+pub const CRITICAL: u8 = 0x80;
+
+/// An id and a precedence, on the authority of whoever sends it.
+pub const KIND_STATUS: u8 = 0x01;
+
+/// What a node says of itself, signed by it: see [`NodeRecord`].
+pub const KIND_NODE: u8 = 0x02;
+
+const HEAD: usize = 3;
+const STATUS: usize = 24;
+
+/// The size of a status record.
+pub const STATUS_RECORD_LENGTH: usize = HEAD + STATUS;
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Of this id this precedence holds.
+    Status(NodeId, Precedence),
+    /// A node about itself. Its signature has not been checked.
+    Node(Box<NodeRecord>),
+    /// Something of a later version.
+    Unknown,
+}
+
+/// Appends one record to `out`.
+///
+/// # Panics
+/// When `body` is longer than 65,535 bytes; every caller's is bounded far below.
+pub fn write(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
+    let length = u16::try_from(body.len()).expect("a record's body is bounded below 64 KiB by its kind");
+    out.push(kind);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(body);
+}
+
+/// Appends a status record to `out`.
+pub fn write_status(out: &mut Vec<u8>, id: &NodeId, precedence: Precedence) {
+    let mut body = [0; STATUS];
+    body[..16].copy_from_slice(id.as_bytes());
+    body[16..].copy_from_slice(&precedence.bits().to_le_bytes());
+    write(out, KIND_STATUS, &body);
+}
+
+/// Reads all records or refuses the bytes.
+pub fn read(bytes: &[u8]) -> Result<Vec<Record>, Error> {
+    Split { rest: bytes }.map(|part| part.and_then(|(kind, body)| parse(kind, body))).collect()
+}
+
+fn parse(kind: u8, body: &[u8]) -> Result<Record, Error> {
+    match kind {
+        KIND_STATUS => {
+            let body: &[u8; STATUS] =
+                body.try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
+            let (id, bits) = body.split_at(16);
+            let bits = u64::from_le_bytes(bits.try_into().expect("24 less 16 is 8"));
+            Ok(Record::Status(NodeId::try_from(id)?, Precedence::from_bits(bits)?))
+        }
+        KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(body)?))),
+        unknown if unknown & CRITICAL != 0 => {
+            Err(Error::Decode("a critical record is of a kind unknown here"))
+        }
+        _ => Ok(Record::Unknown),
+    }
+}
+
+/// Cuts bytes into kinds and bodies.
+struct Split<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = Result<(u8, &'a [u8]), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        const TORN: Error = Error::Decode("the bytes end within a record");
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some((head, rest)) = self.rest.split_at_checked(HEAD) else {
+            self.rest = &[];
+            return Some(Err(TORN));
+        };
+        let length = usize::from(u16::from_le_bytes([head[1], head[2]]));
+        let Some((body, rest)) = rest.split_at_checked(length) else {
+            self.rest = &[];
+            return Some(Err(TORN));
+        };
+        self.rest = rest;
+        Some(Ok((head[0], body)))
+    }
+}
