@@ -11,10 +11,10 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-from palaver.gateway import ClientGateway  # noqa: E402 — runs from a checkout, built or not
-from palaver.gateway.message_handler import Message  # noqa: E402
-from palaver.settings.tree import GatewaySettings  # noqa: E402
-from palaver.signaling.ports import Connection  # noqa: E402
+from palaver.gateway import ClientGateway
+from palaver.gateway.message_handler import Message
+from palaver.settings.tree import GatewaySettings
+from palaver.signaling.ports import Connection
 
 
 class Echo:

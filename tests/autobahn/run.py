@@ -31,7 +31,10 @@ EXPLAINED = {
 def find_python2() -> Path | None:
     on_path = shutil.which("python2.7")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [*sorted(pyenv.glob("2.7*/bin/python2.7"), reverse=True), *([Path(on_path)] if on_path else [])]
+    candidates = [
+        *sorted(pyenv.glob("2.7*/bin/python2.7"), reverse=True),
+        *([Path(on_path)] if on_path else []),
+    ]
     for candidate in candidates:
         check = [str(candidate), "-c", "import pip, sys; sys.exit(sys.version_info[:2] != (2, 7))"]
         if subprocess.run(check, capture_output=True, check=False).returncode == 0:

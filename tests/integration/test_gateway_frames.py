@@ -34,7 +34,10 @@ from unit.gateway.raw_websocket import (
         pytest.param(frame(TEXT, b"x", reserved=4), 1002, id="RSV1"),
         pytest.param(frame(PING, b"x", reserved=4), 1002, id="RSV1 on a ping"),
         pytest.param(frame(TEXT, b"x", final=False) + frame(0, b"y", reserved=4), 1002, id="RSV1 later"),
-        *(pytest.param(frame(op, b"x"), 1002, id=f"opcode {op}") for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
+        *(
+            pytest.param(frame(op, b"x"), 1002, id=f"opcode {op}")
+            for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
+        ),
         pytest.param(frame(TEXT, b"x", length_code=126), 1002, id="length in 2 bytes that fits in 7 bits"),
         pytest.param(frame(TEXT, b"x" * 200, length_code=127), 1002, id="length in 8 bytes that fits in 2"),
         pytest.param(bytes.fromhex("81ffffffffffffffffff00000000"), 1002, id="length above 2^63"),
@@ -52,11 +55,15 @@ from unit.gateway.raw_websocket import (
         ),
         pytest.param(frame(TEXT, b"a") + frame(BINARY, b"b"), 1003, id="binary after text"),
         pytest.param(frame(BINARY, b"a") + frame(TEXT, b"b"), 1003, id="text after binary"),
-        pytest.param(frame(BINARY, b"a") + frame(TEXT, b"b", final=False), 1003, id="split text after binary"),
+        pytest.param(
+            frame(BINARY, b"a") + frame(TEXT, b"b", final=False), 1003, id="split text after binary"
+        ),
         pytest.param(frame(TEXT, b"\xff"), 1007, id="invalid UTF-8"),
         pytest.param(frame(TEXT, b"\xed\xa0\x80"), 1007, id="a surrogate"),
         pytest.param(frame(TEXT, b"ok\xe2\x82"), 1007, id="UTF-8 cut short"),
-        pytest.param(frame(TEXT, b"ok", final=False) + frame(0, b"\xff", final=False), 1007, id="bad fragment"),
+        pytest.param(
+            frame(TEXT, b"ok", final=False) + frame(0, b"\xff", final=False), 1007, id="bad fragment"
+        ),
         pytest.param(
             frame(TEXT, b"\xe2", final=False) + frame(0, b"\x28", final=False), 1007, id="bad split character"
         ),
@@ -72,7 +79,10 @@ from unit.gateway.raw_websocket import (
         pytest.param(bytes.fromhex("81ff7fffffffffffffff00000000"), 1009, id="a frame of exabytes"),
         pytest.param(frame(CLOSE, b"x"), 1002, id="half a close code"),
         *(pytest.param(close_frame(code), 1002, id=f"close {code}") for code in (0, 999, 1004, 1005, 1006)),
-        *(pytest.param(close_frame(code), 1002, id=f"close {code}") for code in (1015, 1016, 2999, 5000, 65535)),
+        *(
+            pytest.param(close_frame(code), 1002, id=f"close {code}")
+            for code in (1015, 1016, 2999, 5000, 65535)
+        ),
         pytest.param(close_frame(1000, b"\xff"), 1007, id="close reason is not UTF-8"),
     ],
 )

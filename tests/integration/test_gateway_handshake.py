@@ -256,7 +256,7 @@ async def test_tls_is_spoken_where_a_certificate_is_set(tmp_path: Path) -> None:
 
 def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     settings = GatewaySettings(tls_certificate=str(tmp_path / "none.pem"))
-    with pytest.raises(SettingsError, match="gateway.tls_certificate"):
+    with pytest.raises(SettingsError, match=r"gateway\.tls_certificate"):
         ClientGateway(settings, Recorder())
 
 

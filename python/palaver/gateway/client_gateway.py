@@ -67,6 +67,10 @@ class ClientGateway:
         return self.table.counters
 
     @property
+    def is_serving(self) -> bool:
+        return self._address is not None and not self.table.closing
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port that are bound. Only after `start`."""
         if self._address is None:

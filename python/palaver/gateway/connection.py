@@ -32,6 +32,7 @@ class WebSocketConnection:
     """
 
     __slots__ = (
+        "__weakref__",
         "_auth_deadline",
         "_blocked",
         "_close_code",
@@ -127,8 +128,8 @@ class WebSocketConnection:
 
     @property
     def takes_frames(self) -> bool:
-        """Whether a frame that comes now may still matter."""
-        return not self._close_code and not self._reader.broken
+        """Whether a frame that comes now may still matter, if only as the answer to our CLOSE."""
+        return not (self._peer_done or self._reader.broken)
 
     @property
     def queued_bytes(self) -> int:
@@ -213,7 +214,7 @@ class WebSocketConnection:
 
     def lost(self) -> None:
         """The socket is gone, for whatever reason."""
-        self._gone = True
+        self._gone = self._peer_done = True
         self._outbox.clear()
         if not self._close_code:
             self._close_code = ABNORMAL
@@ -247,7 +248,10 @@ class WebSocketConnection:
 
     def fail(self, code: CloseCode, why: str) -> None:
         """The peer broke a rule: CLOSE, and not another look at what it sends (§ 7.1.7)."""
-        self._begin_close(code, why, peer_done=True)
+        if self._close_code:
+            self._await_end(peer_done=True)  # its CLOSE will not be seen any more
+        else:
+            self._begin_close(code, why, peer_done=True)
 
     def refused(self, code: CloseCode, why: str) -> None:
         self._drain()
@@ -255,11 +259,7 @@ class WebSocketConnection:
 
     def _fail_uncorked(self, code: CloseCode, why: str) -> None:
         self._corked = False  # there may have been no last frame
-        if self._close_code:
-            self._peer_done = True  # its CLOSE can no longer be seen
-            self.flush()
-        else:
-            self.fail(code, why)
+        self.fail(code, why)
 
     def renewed(self, old: Any, new: Any) -> None:
         if not self._gone and self._transport.get_protocol() is old:
@@ -278,6 +278,8 @@ class WebSocketConnection:
         self._table.loop.call_soon(self._report_end)  # we may be inside the handler
 
     def _await_end(self, peer_done: bool) -> None:
+        if self._gone:
+            return
         table = self._table
         table.wheel.set(self, table.clock() + table.close_seconds)
         self._peer_done = peer_done

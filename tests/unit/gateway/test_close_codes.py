@@ -30,7 +30,7 @@ def test_a_code_that_may_not_be_sent_is_a_protocol_error(code: int) -> None:
     close = parse_close(code.to_bytes(2, "big"))
     assert isinstance(close, BadClose)
     assert close.code == 1002
-    with pytest.raises(ValueError, match="7.4"):
+    with pytest.raises(ValueError, match=r"§ 7\.4"):
         close_payload(code, "")
 
 

@@ -68,7 +68,9 @@ def test_upgrade_and_connection_are_lists_without_case() -> None:
         pytest.param(request(version="HTTP/2.0"), 505, id="HTTP/2.0"),
         pytest.param(request(version="HTTX/1.1"), 400, id="not HTTP"),
         pytest.param(request(extra=[("Content-Length", "5")]), 400, id="a body"),
-        pytest.param(request(extra=[("Content-Length", "0"), ("Content-Length", "0")]), 400, id="two lengths"),
+        pytest.param(
+            request(extra=[("Content-Length", "0"), ("Content-Length", "0")]), 400, id="two lengths"
+        ),
         pytest.param(request(extra=[("Transfer-Encoding", "chunked")]), 400, id="a chunked body"),
         pytest.param(request(extra=[("X-A", "a\0b")]), 400, id="NUL in a header"),
         pytest.param(request(extra=[("X-A", "a\r\n folded")]), 400, id="folded header"),

@@ -19,10 +19,10 @@ def test_a_mapped_ipv4_address_is_that_ipv4_address() -> None:
 
 @pytest.mark.parametrize("origin", ["a.example", "https://", "https://a.example/path", "ftp//x"])
 def test_an_origin_in_the_settings_that_is_none_is_told(origin: str) -> None:
-    with pytest.raises(SettingsError, match="gateway.origins"):
+    with pytest.raises(SettingsError, match=r"gateway\.origins"):
         HandshakePolicy("/v1", [origin])
 
 
 def test_a_proxy_in_the_settings_that_is_none_is_told() -> None:
-    with pytest.raises(SettingsError, match="gateway.trusted_proxies"):
+    with pytest.raises(SettingsError, match=r"gateway\.trusted_proxies"):
         HandshakePolicy("/v1", [], ["proxy.example"])

@@ -1,0 +1,209 @@
+"""Laws of the gateway: any bytes are accepted or refused with a documented code, however they are cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from itertools import pairwise
+from typing import Any
+
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from palaver.gateway import ClientGateway
+from palaver.gateway.assembly import Assembly, Failure
+from palaver.gateway.close_codes import Close, close_payload, may_be_sent, parse_close
+from palaver.gateway.frame_scanner import FrameScanner
+from palaver.gateway.frames import BINARY, CONTINUATION, TEXT
+from palaver.gateway.handshake import Refusal, Request, Upgrade, decide, parse_request
+from palaver.gateway.policy import HandshakePolicy
+from palaver.settings.tree import GatewaySettings
+from unit.gateway.raw_websocket import PATIENCE, Answer, RawWebSocket, Recorder, frame, request
+
+DOCUMENTED = {1002, 1003, 1005, 1006, 1007, 1009, 4013}
+"""What a client's bytes lead to: the frame errors of RFC 6455 and a ping flood. Any other code is its own CLOSE."""
+
+LIMITS = {"max_message_bytes": 2000, "max_message_bytes_before_auth": 500, "max_fragments": 16}
+
+frames = st.builds(
+    frame,
+    st.sampled_from([0, 1, 2, 8, 9, 10] * 4 + [3, 11, 15]),
+    st.one_of(st.binary(max_size=300), st.text(max_size=80).map(str.encode), st.just(b"x" * 2001)),
+    final=st.sampled_from([True, True, False]),
+    masked=st.sampled_from([True] * 15 + [False]),
+    reserved=st.sampled_from([0] * 15 + [4]),
+)
+streams = st.one_of(
+    st.binary(max_size=2000),
+    st.lists(frames, max_size=12).map(b"".join),
+    st.binary(max_size=4).map(lambda b: b * 500),
+)
+cuts = st.lists(st.integers(0, 2000), max_size=4)
+
+
+class Node:
+    """A gateway on a loop of its own."""
+
+    def __init__(self, trusting: bool) -> None:
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self.handler = Recorder(trusting)
+        self.gateway = ClientGateway(
+            GatewaySettings(port=0, **LIMITS), self.handler, close_seconds=0.05, linger_seconds=0.05
+        )
+
+    def __enter__(self) -> Node:
+        self.runner.__enter__()
+        self.runner.run(self.gateway.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.runner.run(self.gateway.close())
+        self.runner.__exit__(None, None, None)
+
+    def run(self, coroutine: Any) -> Any:
+        async def bounded() -> Any:
+            async with asyncio.timeout(PATIENCE):
+                return await coroutine
+
+        return self.runner.run(bounded())
+
+    async def swallow(self, stream: bytes, positions: list[int]) -> None:
+        """Upgrades, sends the stream in pieces, and goes; then the end must have been reported with a good code."""
+        async with RawWebSocket.open(self.gateway) as client:
+            edges = [0, *sorted(position % (len(stream) + 1) for position in positions), len(stream)]
+            for start, end in pairwise(edges):
+                client.send(stream[start:end])
+                await asyncio.sleep(0)
+            client.writer.write_eof()
+            with contextlib.suppress(ConnectionResetError):
+                await client.reader.read()
+        await self.handler.until(lambda: bool(self.handler.ended))
+        (code,) = self.handler.ended
+        assert code in DOCUMENTED or may_be_sent(code), code
+
+    async def still_serves(self) -> None:
+        async with RawWebSocket.open(self.gateway) as client:
+            client.send(frame(TEXT, b"still here"))
+            assert await client.message() == b"still here"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_bytes_after_the_upgrade_end_with_a_documented_code_and_the_node_still_serves(
+    data: st.DataObject,
+) -> None:
+    trusting = data.draw(st.booleans())
+    stream, positions = data.draw(streams), data.draw(cuts)
+    with Node(trusting) as node:
+        node.run(node.swallow(stream, positions))
+        node.run(node.still_serves())
+        assert node.gateway.counters.handler_errors == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=3000),
+        st.tuples(st.binary(max_size=40), st.integers(0, 300)).map(
+            lambda edit: request()[: edit[1]] + edit[0] + request()[edit[1] + len(edit[0]) :]
+        ),
+    )
+)
+def test_any_bytes_as_a_request_are_upgraded_or_refused(raw: bytes) -> None:
+    outcome = parse_request(raw.partition(b"\r\n\r\n")[0])
+    if isinstance(outcome, Request):
+        outcome = decide(
+            outcome, "192.0.2.1", HandshakePolicy("/v1", ["https://a.example"], ["192.0.2.0/24"])
+        )
+    if isinstance(outcome, Refusal):
+        assert outcome.status in (400, 403, 404, 405, 426, 431, 505)
+        assert Answer(outcome.response()).status == outcome.status
+    else:
+        assert isinstance(outcome, Upgrade)
+        assert Answer(outcome.response()).status == 101
+
+
+def test_a_request_cut_anywhere_is_neither_upgraded_nor_harmful() -> None:
+    with Node(trusting=True) as node:
+        for cut in range(1, len(request()), 7):
+            reader_closed = node.run(_ask_and_leave(node, request()[:cut]))
+            assert reader_closed
+        node.run(node.still_serves())
+
+
+async def _ask_and_leave(node: Node, raw: bytes) -> bool:
+    reader, writer = await asyncio.open_connection(*node.gateway.address)
+    writer.write(raw)
+    writer.write_eof()
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    writer.close()
+    return True
+
+
+# --- the pure parts against simple models ---
+
+
+@given(st.lists(st.binary(max_size=30), min_size=1, max_size=8), st.booleans())
+def test_an_assembled_message_is_its_fragments_or_was_no_text(fragments: list[bytes], text: bool) -> None:
+    assembly = Assembly()
+    outcome: object = None
+    for index, fragment in enumerate(fragments):
+        opcode = CONTINUATION if index else TEXT if text else BINARY
+        outcome = assembly.add(opcode, index == len(fragments) - 1, fragment, 1000, 100)
+        if outcome is not None:
+            break
+    whole = b"".join(fragments)
+    try:
+        whole.decode()
+        valid = True
+    except UnicodeDecodeError:
+        valid = False
+    if text and not valid:
+        assert isinstance(outcome, Failure)
+        assert outcome.code == 1007
+    else:
+        assert outcome == whole
+
+
+@given(st.lists(frames, max_size=8), st.lists(st.integers(1, 40), max_size=50))
+def test_the_scanner_finds_the_same_frames_however_the_stream_is_cut(
+    parts: list[bytes], sizes: list[int]
+) -> None:
+    stream = b"".join(parts)
+    ends = []
+    scanner, position = FrameScanner(), 0
+    pieces = iter(sizes)
+    while position < len(stream):
+        piece = memoryview(stream)[position : position + next(pieces, len(stream))]
+        start = 0
+        while start < len(piece):
+            stretch = scanner.next(piece, start, 1 << 20)
+            assert not stretch.oversized
+            assert stretch.end > start
+            start = stretch.end
+            ends.append(position + start)
+        position += len(piece)
+    total = 0
+    for part in parts:
+        total += len(part)
+        assert total in ends
+
+
+@given(st.integers(0, 0xFFFF), st.text(max_size=200))
+def test_a_close_that_may_be_sent_reads_back(code: int, reason: str) -> None:
+    try:
+        payload = close_payload(code, reason)
+    except ValueError:
+        assert not isinstance(parse_close(code.to_bytes(2, "big")), Close)
+        return
+    close = parse_close(payload)
+    assert isinstance(close, Close)
+    assert close.code == code
+    assert reason.encode("utf-8", "replace").decode().startswith(close.reason)
+
+
+@given(st.binary(max_size=130))
+def test_any_close_payload_is_read_or_refused(payload: bytes) -> None:
+    assert parse_close(payload).code in range(1000, 5000)
