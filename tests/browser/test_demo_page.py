@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from playwright.async_api import Browser, expect
 
-from harness.browser import DEADLINE, Participant, Wire, join_link, participant
+from harness.browser import DEADLINE, Client, Participant, Wire, join_link, participant
 from harness.node import RunningNode, node_settings, running_node
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
@@ -24,7 +26,7 @@ FIRST_DENIED = """{
 }"""
 
 
-def link(node: RunningNode, identity: str, mode: str = "node", auto: bool = True, **claims: str) -> str:
+def link(node: RunningNode, identity: str, mode: str = "node", auto: bool = True, **claims: Any) -> str:
     return join_link(node.http, node.token(identity, room=ROOM, **claims), ROOM, mode, auto)
 
 
@@ -61,7 +63,11 @@ async def test_a_third_joins_later_and_everybody_sees_everybody(browser: Browser
     ):
         await see_each_other(anna, ben)
         async with participant(browser, link(node, "cleo", mode), "cleo") as cleo:
-            await see_each_other(anna, ben, cleo)
+            await cleo.is_in(3)
+            await cleo.sees("anna")
+            await cleo.sees("ben")
+            await anna.sees("cleo")
+            await ben.sees("cleo")
 
 
 @MODES
@@ -207,6 +213,53 @@ async def test_joining_elsewhere_closes_the_first_window_for_good(browser: Brows
             await second.is_in(1)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (4502, "A moderator removed you from the room."),
+        (4503, "You are banned from this room."),
+        (4506, "The room was closed."),
+    ],
+)
+async def test_a_final_close_is_told_in_words_and_not_retried(browser: Browser, code: int, text: str) -> None:
+    wire = Wire()
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna"), "anna", wire=wire) as anna,
+    ):
+        await anna.is_in(1)
+        await wire.cut(code)
+        await problem(anna, text)
+        assert wire.opened == 1
+
+
+async def test_a_moderator_mutes_lifts_it_and_asks(browser: Browser) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna"), "anna") as anna,
+        participant(browser, link(node, "maud", role="moderator"), "maud") as maud,
+    ):
+        await see_each_other(anna, maud)
+        await expect(anna.page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
+        peer = await maud.tile("anna").get_attribute("data-peer")
+        moderator = await Client.join(maud.page, node.url, node.token("mo", room=ROOM, role="moderator"))
+        await moderator.call("mute", {"target": {"peer": peer, "source": "microphone"}})
+        await expect(anna.page.locator("#notice")).to_contain_text("A moderator muted your microphone.")
+        await expect(anna.page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+        await maud.shows("anna", microphone="off", camera="on")
+        await anna.click("microphone")
+        await expect(anna.page.locator("#notice")).to_contain_text(
+            "Only a moderator can turn your microphone on"
+        )
+        await expect(anna.page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+        await moderator.call("unmute", {"target": {"peer": peer, "source": "microphone"}})
+        await expect(anna.page.locator("#notice")).to_contain_text("asks you to turn on your microphone")
+        await maud.shows("anna", microphone="off")
+        await anna.page.click("#notice-action")
+        await maud.shows("anna", microphone="on")
+        await expect(anna.page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
+
+
 @MODES
 async def test_without_a_camera_one_can_still_watch(browser: Browser, mode: str) -> None:
     async with (
@@ -235,7 +288,62 @@ async def test_a_camera_that_was_denied_can_be_turned_on_later(browser: Browser,
         await ben.sees("anna")
 
 
+@MODES
+async def test_a_camera_that_a_moderator_ends_can_be_turned_on_again(browser: Browser, mode: str) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna", mode), "anna") as anna,
+        participant(browser, link(node, "ben", mode), "ben") as ben,
+    ):
+        await see_each_other(anna, ben)
+        moderator = await Client.join(ben.page, node.url, node.token("mo", room=ROOM, role="moderator"))
+        camera = "[...client.producers.values()].find(({ peer, kind }) => kind === 'video' && peer === anna)"
+        peer = await ben.tile("anna").get_attribute("data-peer")
+        await moderator.call(
+            "closeProducer", {"id": await moderator.get(f"{camera}.id".replace("anna", f"'{peer}'"))}
+        )
+        await expect(anna.page.locator("#notice")).to_contain_text("A moderator turned your camera off.")
+        await ben.shows("anna", camera="off", microphone="on")
+        await anna.click("camera")
+        await ben.sees("anna")
+
+
 # ---- losing the connection
+
+FAILING = """{
+    const Real = RTCPeerConnection;
+    globalThis.connections = [];
+    globalThis.RTCPeerConnection = class extends Real {
+        constructor(...options) { super(...options); connections.push(this); }
+        get connectionState() { return this.failing ? "failed" : super.connectionState; }
+        get iceConnectionState() { return this.failing ? "failed" : super.iceConnectionState; }
+    };
+    // What a lost network path looks like to the page, without waiting half a minute for it.
+    globalThis.fail = () => {
+        for (const one of connections.filter((one) => one.signalingState !== "closed")) {
+            one.failing = true;
+            one.dispatchEvent(new Event("connectionstatechange"));
+            setTimeout(() => (one.failing = false));
+        }
+        return connections.length;
+    };
+}"""
+
+
+@MODES
+async def test_a_failed_media_path_is_made_anew(browser: Browser, mode: str) -> None:
+    wire = Wire()
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna", mode), "anna") as anna,
+        participant(browser, link(node, "ben", mode), "ben", [FAILING], wire=wire) as ben,
+    ):
+        await see_each_other(anna, ben)
+        before = [one["method"] for one in wire.sent].count("sdpOffer")
+        await ben.page.evaluate("fail()")
+        await wire.sends("sdpOffer", before + (2 if mode == "node" else 1))
+        await see_each_other(anna, ben)
+        assert ben.problems == []
 
 
 @MODES

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from playwright.async_api import Browser, Locator, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, JSHandle, Locator, Page, WebSocketRoute, async_playwright, expect
 
 DEADLINE = 20.0
 FLAGS = (
@@ -164,15 +164,21 @@ class Wire:
         self.lose: str | None = None
         """The method of an event that is lost on the way to the page, once."""
         self._route: WebSocketRoute | None = None
+        self._more = asyncio.Condition()
 
     async def attach(self, page: Page) -> None:
         await page.route_web_socket(re.compile("^ws:"), self._open)
 
-    async def cut(self) -> None:
-        """The connection breaks: both ends see a close that nobody asked for."""
+    async def cut(self, code: int = 4001) -> None:
+        """The connection ends with that code, for both sides, and neither of them asked for it."""
         route, self._route = self._route, None
         assert route is not None
-        await route.close(code=4001, reason="cut")
+        await route.close(code=code, reason="cut")
+
+    async def sends(self, method: str, times: int) -> None:
+        """Waits until the page has sent that request so often."""
+        async with asyncio.timeout(DEADLINE), self._more:
+            await self._more.wait_for(lambda: [one["method"] for one in self.sent].count(method) >= times)
 
     def _open(self, route: WebSocketRoute) -> None:
         self.opened += 1
@@ -182,9 +188,11 @@ class Wire:
         route.on_message(lambda data: self._to_server(server, data))
         server.on_message(lambda data: self._to_page(route, data))
 
-    def _to_server(self, server: WebSocketRoute, data: str | bytes) -> None:
-        self.sent.append(json.loads(data))
+    async def _to_server(self, server: WebSocketRoute, data: str | bytes) -> None:
         server.send(data)
+        async with self._more:
+            self.sent.append(json.loads(data))
+            self._more.notify_all()
 
     def _to_page(self, route: WebSocketRoute, data: str | bytes) -> None:
         if self.silent:
@@ -212,3 +220,52 @@ async def participant(
         yield person
     finally:
         await context.close()
+
+
+class Client:
+    """A Palaver client in a page, as somebody who writes their own page would use the module."""
+
+    def __init__(self, page: Page, handle: JSHandle) -> None:
+        self._page = page
+        self._handle = handle
+
+    @classmethod
+    async def make(cls, page: Page, url: str) -> Client:
+        """Loads the module into a page of the side port; joins nothing yet."""
+        script = """async (url) => {
+            const { Palaver } = await import("/palaver.js");
+            const client = new Palaver(url);
+            client.log = [];
+            client.on("state", ({ state, error }) => client.log.push(error ? `${state} ${error.reason}` : state));
+            return client;
+        }"""
+        return cls(page, await page.evaluate_handle(script, url))
+
+    @classmethod
+    async def join(cls, page: Page, url: str, token: str, room: str = "garden") -> Client:
+        client = await cls.make(page, url)
+        assert await client.run("join", {"room": room, "token": token}) is None
+        return client
+
+    async def call(self, method: str, params: dict[str, Any], timeout_ms: int = 15_000) -> Any:
+        return await self.run("call", method, params, {"timeoutMs": timeout_ms})
+
+    async def run(self, verb: str, *arguments: Any) -> Any:
+        """What the method resolves with, or the error that it rejects with, as a dict of its fields and `name`."""
+        script = """([client, verb, ...rest]) => client[verb](...rest).catch(
+            (error) => ({ name: error.name, message: error.message, ...error }))"""
+        async with asyncio.timeout(DEADLINE):
+            return await self._page.evaluate(script, [self._handle, verb, *arguments])
+
+    async def get(self, expression: str) -> Any:
+        """Evaluates an expression of `client`."""
+        return await self._page.evaluate(f"(client) => {expression}", self._handle)
+
+    async def becomes(self, state: str) -> None:
+        """Waits until the state is that one, or was it since the client was made."""
+        script = """([client, state]) => new Promise((done) => {
+            if (client.log.some((line) => line.startsWith(state))) done();
+            else client.on("state", (change) => change.state === state && done());
+        })"""
+        async with asyncio.timeout(DEADLINE):
+            await self._page.evaluate(script, [self._handle, state])

@@ -25,6 +25,7 @@ export class Tile {
 
   /** @param {{peer: string, identity: string, name: string, self?: boolean}} who */
   constructor({ peer, identity, name, self = false }) {
+    this.name = name;
     this.element = make("li", "tile");
     Object.assign(this.element.dataset, { peer, identity, camera: "off", microphone: "off" });
     if (self) this.element.dataset.self = "";
@@ -37,6 +38,7 @@ export class Tile {
     Object.assign(this.#video, { autoplay: true, playsInline: true, muted: self, srcObject: this.#tracks });
     const label = make("span", "name");
     label.textContent = self ? `${name} (you)` : name;
+    label.title = name;
     this.#badge.textContent = "muted";
     const plate = make("div", "plate");
     plate.append(label, this.#badge);

@@ -91,17 +91,19 @@ async function enter(token, room, mode) {
   visit = { client, call, mode, tiles: new Map(), states: new Map(), devices: {} };
   const here = visit;
   listen(here);
+  call.start();
   try {
     await client.join({ room, token, attributes: { call: mode } });
   } catch (error) {
     visit = null;
+    call.close();
     throw error;
   }
   document.body.dataset.view = "call";
   document.title = `${room} · Palaver`;
   $("room-name").textContent = room;
+  $("room-name").focus();
   showButtons();
-  call.start();
   if (client.you?.grants?.canPublish === false) notice("You are here to watch: this token does not let you send.");
   else await openDevices(here, SOURCES);
 }
@@ -112,12 +114,19 @@ function listen({ client, call, tiles, states }) {
   const refresh = (/** @type {string} */ peer) => refreshTile(peer);
   client.on("state", showState);
   client.on("snapshot", ({ fresh }) => fresh && addSelf());
-  client.on("peerJoined", (peer) => peer.peer !== mine() && addTile({ ...peer, name: peer.name || peer.identity }));
-  client.on("peerLeft", ({ peer }) => removeTile(peer));
+  client.on("peerJoined", ({ peer, identity, name }) => {
+    if (peer === mine()) return;
+    addTile({ peer, identity, name: name || identity });
+    $("announcement").textContent = `${name || identity} is here.`;
+  });
+  client.on("peerLeft", ({ peer }) => {
+    $("announcement").textContent = `${tiles.get(peer)?.name ?? "Somebody"} left.`;
+    removeTile(peer);
+  });
   for (const type of ["peerSuspended", "peerResumed", "producerAdded", "producerClosed", "producerPaused", "producerResumed"])
     client.on(type, ({ peer }) => refresh(peer));
   client.on("youMuted", ({ producers = [] }) => mutedByOther(producers));
-  client.on("youUnmuteRequested", () => notice("A moderator asks you to unmute yourself."));
+  client.on("youUnmuteRequested", ({ producers = [] }) => askedToUnmute(producers));
   call.on("track", ({ peer, track }) => {
     const tile = tiles.get(peer);
     tile?.show(track);
@@ -131,6 +140,11 @@ function listen({ client, call, tiles, states }) {
   call.on("connection", ({ peer, state }) => {
     states.set(peer, state);
     for (const one of peer ? [peer] : tiles.keys()) refresh(one);
+  });
+  call.on("unpublished", ({ source }) => {
+    visit?.devices[source]?.stop();
+    notice(`A moderator turned your ${source} off.`);
+    showButtons();
   });
   call.on("problem", ({ error }) => notice(explain(error)));
 }
@@ -249,7 +263,10 @@ async function toggle(source) {
       const muting = !local.muted;
       const heard = here.call.setMuted(source, muting);
       showButtons();
-      if (!(await heard) && !muting) notice(`A moderator has muted your ${source}; the others do not get it yet.`);
+      if (!(await heard) && !muting) {
+        await here.call.setMuted(source, true); // the button must not say that the others get it
+        notice(`Only a moderator can turn your ${source} on again.`);
+      }
     }
   } catch (error) {
     if (error.reason !== "rejoined") notice(explain(error));
@@ -266,6 +283,17 @@ function mutedByOther(producers) {
       notice(`A moderator muted your ${source}.`);
     }
   showButtons();
+}
+
+/** The button of that source opens it; nobody else does. @param {string[]} producers */
+function askedToUnmute(producers) {
+  const asked = [...(visit?.call.local.values() ?? [])].filter(({ producer }) => producers.includes(producer));
+  if (asked.length === 0) return;
+  const run = () => {
+    $("notice").hidden = true;
+    for (const { source, muted } of asked) if (muted) void toggle(source);
+  };
+  notice(`A moderator asks you to turn on your ${asked.map(({ source }) => source).join(" and ")}.`, { label: "Turn on", run });
 }
 
 function showButtons() {

@@ -117,7 +117,7 @@ export class Call extends Emitter {
   /** @type {(() => void)[]} */ #ears = [];
   closed = false;
 
-  /** @param {Palaver} client joined */
+  /** @param {Palaver} client */
   constructor(client) {
     super();
     this.client = client;
@@ -164,8 +164,17 @@ export class Call extends Emitter {
     return !(paused.self || paused.moderator);
   }
 
-  /** For calls that do more about it than telling the room. */
+  /** Makes what is sent fit `local`, for calls where the room's word is not enough. */
   mutedChanged() {}
+
+  /** A moderator closed a producer of yours, or you lost the right to have it. @param {string} producer */
+  closedByOther(producer) {
+    const local = [...this.local.values()].find((one) => one.producer === producer);
+    if (!local) return;
+    this.local.delete(local.source);
+    this.mutedChanged();
+    this.emit("unpublished", { source: local.source });
+  }
 
   /** @param {any} error */
   problem(error) {

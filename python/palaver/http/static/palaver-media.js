@@ -6,8 +6,9 @@
  *     call.on("track", ({ peer, source, producer, track }) => …);
  *     call.on("trackEnded", ({ peer, source, producer }) => …);
  *     call.on("connection", ({ peer, state }) => …); // peer is null where all media takes one path
+ *     call.on("unpublished", ({ source }) => …);     // a moderator ended it
  *     call.on("problem", ({ error }) => …);
- *     call.start();                                  // from here on you see and hear the others
+ *     call.start();                                  // before or after client.join
  *     await call.publish({ microphone: audioTrack, camera: videoTrack });   // either may be missing, or come later
  *     await call.setMuted("camera", true);
  *     call.close();
@@ -39,10 +40,10 @@ export class MediaNodeCall extends Call {
     this.listen({
       snapshot: ({ fresh }) => fresh && this.#restart(true),
       producerAdded: () => this.#consume(),
-      producerClosed: ({ id }) => this.#drop(id),
+      producerClosed: ({ id }) => (this.#drop(id), this.closedByOther(id)),
       consumerClosed: ({ producer }) => this.#drop(producer),
     });
-    void this.#consume();
+    if (this.client.state === "joined") void this.#consume();
   }
 
   /** Sends these tracks too. Never rejects: what goes wrong is a `problem`.
@@ -53,6 +54,12 @@ export class MediaNodeCall extends Call {
     return (this.#publishing = this.#publishing.then(() => this.#produce(round)).catch((error) => {
       if (round === this.#round) this.problem(error);
     }));
+  }
+
+  mutedChanged() {
+    const tracks = [...this.local.values()].map(({ track }) => track);
+    for (const sender of this.#send?.pc.getSenders() ?? [])
+      if (sender.track && !tracks.includes(sender.track)) void sender.replaceTrack(null).catch(() => {});
   }
 
   close() {
@@ -102,7 +109,7 @@ export class MediaNodeCall extends Call {
       for (const { producer } of this.local.values()) if (producer) void tell("closeProducer", producer);
       for (const { id, live } of this.#consumers.values()) if (live) void tell("closeConsumer", id);
     }
-    this.#reset();
+    if (this.#send || this.#recv) this.#reset();
     void this.#consume();
     void this.publish({});
   }
@@ -195,6 +202,7 @@ export class PeerToPeerCall extends Call {
     this.listen({
       snapshot: ({ fresh }) => this.#begin(fresh),
       peerLeft: ({ peer }) => this.#unlink(peer),
+      producerClosed: ({ id }) => this.closedByOther(id),
       transportOffer: (offer) => this.#inTurn(offer.from, offer.transport, (link) => this.#answer(link, offer)),
       transportAnswer: (answer) => this.#inTurn(answer.from, answer.transport, async (link) => {
         if (answer.generation === link.generation && link.pc.signalingState === "have-local-offer")
@@ -204,7 +212,7 @@ export class PeerToPeerCall extends Call {
         if (ice.generation >= link.generation) await link.addCandidates(ice.candidates ?? []);
       }),
     });
-    this.#begin(true);
+    if (this.client.state === "joined") this.#begin(true);
   }
 
   /** Sends these tracks too. Never rejects: what goes wrong is a `problem`.

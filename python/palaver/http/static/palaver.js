@@ -13,10 +13,8 @@
  * it missed, or a new snapshot, which it turns into the same events, so that listeners have one path only.
  */
 
-/** @typedef {{peer: string, identity: string, name?: string, attributes: Object<string, string>, role: string,
- *   suspended: boolean}} Peer */
-/** @typedef {{id: string, peer: string, kind: "audio"|"video"|"data", source: string, label?: string,
- *   paused: boolean}} Producer */
+/** @typedef {{peer: string, identity: string, name?: string, attributes: Object<string, string>, role: string, suspended: boolean}} Peer */
+/** @typedef {{id: string, peer: string, kind: "audio"|"video"|"data", source: string, label?: string, paused: boolean}} Producer */
 /** @typedef {"idle"|"connecting"|"joined"|"reconnecting"|"closed"} State */
 /** @typedef {{message: {method: string}, resolve: Function, reject: Function, timer: number}} Pending */
 
@@ -332,6 +330,9 @@ export class Palaver extends Emitter {
     else if (type === "producerResumed" && producer) producer.paused = false;
     else if (type === "roomLocked") this.room.locked = params.mode ?? true;
     else if (type === "roomUnlocked") this.room.locked = false;
+    else if (type === "youRole" && this.you) Object.assign(this.you, { role: params.role, grants: params.grants });
+    else if (type === "youToken" && params.token && typeof this.#request.token === "string")
+      this.#request.token = params.token;
   }
 
   /** Takes the join reply. @param {any} reply */
