@@ -9,11 +9,13 @@ import signal
 import socket
 import time
 from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
 from palaver.gateway import ClientGateway
 from palaver.http import SidePort
+from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.observe import Metric, MetricsExporter, counters, gauges
 from palaver.settings import Settings
@@ -52,6 +54,11 @@ class SignalingNode:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._draining = False
+        self._ledger = (
+            SqliteLedger(Path(settings.node.state_dir) / "rulings.sqlite")
+            if settings.node.state_dir
+            else MemoryLedger()
+        )
         media: dict[str, MediaNode] = {}
         self.plane = SignalingPlane(
             settings,
@@ -59,6 +66,7 @@ class SignalingNode:
             version=VERSION,
             directory=SingleNodeDirectory(self.name),
             media=media,
+            ledger=self._ledger,
             clock=time.monotonic,
             wall=time.time,
             entropy=os.urandom,
@@ -140,6 +148,7 @@ class SignalingNode:
         if self.media is not None:
             await self.media.close()
         await self.side_port.close()
+        self._ledger.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="media request")

@@ -7,23 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from msgspec.structs import replace
-
+from harness.settings import KEY_ID, SECRET, node_settings
 from palaver.node import SignalingNode
 from palaver.protocol.types import Role
-from palaver.settings import (
-    AuthSettings,
-    GatewaySettings,
-    HttpSettings,
-    LimitSettings,
-    MediaSettings,
-    NodeSettings,
-    RoomSettings,
-    Settings,
-)
+from palaver.settings import Settings
 from palaver.signaling.tokens import mint
-
-KEY_ID, SECRET = "test", "a secret for tests, of more than 32 bytes"
 
 
 class RunningNode:
@@ -54,27 +42,6 @@ class RunningNode:
             grants=grants,
             now=time.time(),
         )
-
-
-def node_settings(
-    *,
-    gateway: dict[str, Any] | None = None,
-    limits: dict[str, Any] | None = None,
-    rooms: dict[str, Any] | None = None,
-    media: dict[str, Any] | None = None,
-    auth: dict[str, Any] | None = None,
-    demo: bool = False,
-) -> Settings:
-    """Settings for a test node: free ports, media on 127.0.0.1 only, any origin."""
-    return Settings(
-        node=NodeSettings(name="test-node"),
-        gateway=replace(GatewaySettings(port=0, origins=("*",)), **(gateway or {})),
-        limits=replace(LimitSettings(), **(limits or {})),
-        rooms=replace(RoomSettings(), **(rooms or {})),
-        auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
-        media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
-        http=HttpSettings(port=0, demo=demo),
-    )
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from harness.node import KEY_ID, SECRET, node_settings
+from harness.settings import KEY_ID, SECRET, node_settings
+from palaver.ledger import MemoryLedger
 from palaver.protocol.types import Role
 from palaver.settings import Settings
 from palaver.signaling.plane import SignalingPlane
@@ -135,7 +136,12 @@ class Client:
 class Stage:
     """A plane, its clock, and its clients."""
 
-    def __init__(self, settings: Settings | None = None, media: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        media: dict[str, Any] | None = None,
+        ledger: MemoryLedger | None = None,
+    ) -> None:
         self.settings = settings or node_settings()
         self.now = 1000.0
         self.spawned: list[Coroutine[Any, Any, None]] = []
@@ -147,6 +153,7 @@ class Stage:
             version="test",
             directory=_Alone(),
             media=media or {},
+            ledger=ledger or MemoryLedger(),
             clock=lambda: self.now,
             wall=lambda: self.now + 1_700_000_000,
             entropy=self._chance.randbytes,

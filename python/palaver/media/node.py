@@ -142,6 +142,12 @@ class AiortcMediaNode:
             found.paused = paused
             self._plug(room, [producer])
 
+    def move_producer(self, room: str, producer: str, mid: str) -> None:
+        found = self._producers.get((room, producer))
+        if found is not None:
+            found.wanted_mid, found.mid = mid, None
+            self._rewire(found.transport)
+
     def pause_consumer(self, room: str, consumer: str, paused: bool) -> None:
         found = self._consumers.get((room, consumer))
         if found is not None:

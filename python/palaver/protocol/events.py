@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from palaver.protocol.types import Candidate, Kind, Role, Source
+from palaver.protocol.types import Candidate, Encoding, Kind, Role, Source
 
 
 class Event(Struct, rename="camel", omit_defaults=True):
@@ -132,3 +132,100 @@ class YouMuted(Event):
 class YouUnmuteRequested(Event):
     by: str
     producers: list[str]
+
+
+class ProducerReplaced(Event):
+    of_producers: ClassVar[bool] = True
+
+    id: str
+    peer: str
+    source: Source
+    generation: int
+    label: str = ""
+    mid: str | None = None
+
+
+class ProducerLayers(Event):
+    of_producers: ClassVar[bool] = True
+
+    id: str
+    layers: list[Encoding]
+    version: int
+
+
+class ProducerWanted(Event):
+    """To the publisher: the spatial layers that anyone still watches; none: it may stop encoding."""
+
+    id: str
+    layers: list[int]
+
+
+class ConsumerLayers(Event):
+    id: str
+    spatial: int
+    temporal: int
+
+
+class TransportRestart(Event):
+    from_: str
+    transport: str
+    generation: int
+    reason: str = ""
+
+
+class PeerQuality(Event):
+    droppable: ClassVar[bool] = True
+
+    peer: str
+    score: float
+    trend: Literal["up", "steady", "down"]
+
+
+class RoomLocked(Event):
+    by: str
+    mode: Literal["closed", "knock"]
+    message: str = ""
+
+
+class RoomUnlocked(Event):
+    by: str
+
+
+class PeerKnocking(Event):
+    identity: str
+    name: str = ""
+
+
+class YouKicked(Event):
+    by: str
+    reason: str = ""
+    ban_id: str | None = None
+
+
+class PeerRole(Event):
+    peer: str
+    role: Role
+    by: str
+
+
+class YouRole(Event):
+    role: Role
+    grants: dict[str, Any]
+    by: str
+
+
+class YouToken(Event):
+    """Half of the token's life is over: here is a new one, or (without `token`) bring one by refreshToken."""
+
+    expires_at: int
+    token: str | None = None
+
+
+class Trace(Event):
+    droppable: ClassVar[bool] = True
+
+    peer: str
+    name: str
+    t: int | float | None = None
+    attributes: dict[str, Any] = {}
+    traceparent: str | None = None

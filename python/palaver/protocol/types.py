@@ -21,6 +21,8 @@ CandidateLine = Annotated[str, Meta(max_length=1024, pattern=_TEXT)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Generation = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Millis = Annotated[float, Meta(ge=0, le=1e9)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+StatNumber = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[float, Meta(ge=-1e300, le=1e300)]
 Clock = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[float, Meta(ge=-(2**53), le=2**53)]
 Attributes = Annotated[
     dict[Name, Annotated[str, Meta(max_length=4096)]],

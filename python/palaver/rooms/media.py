@@ -30,6 +30,9 @@ class MediaOrders(Protocol):
 
     def pause_producer(self, room: str, producer: str, paused: bool) -> None: ...
 
+    def move_producer(self, room: str, producer: str, mid: str) -> None:
+        """The producer's track is now in another media section of its transport."""
+
     def pause_consumer(self, room: str, consumer: str, paused: bool) -> None: ...
 
     def close_producer(self, room: str, producer: str) -> None: ...
@@ -52,6 +55,12 @@ class Producer(Struct):
     """Identities that may consume it; None: everybody."""
     paused_by_self: bool = False
     paused_by_moderator: bool = False
+    generation: int = 0
+    """Of its track; a replaceTrack carries a larger one."""
+    version: int = 1
+    """Of its encodings."""
+    wanted: list[int] = []
+    """Spatial layers that its owner was told anyone watches."""
     consumers: dict[tuple[str, str], Consumer] = {}
     """(peer, consumer id) → consumer."""
 
@@ -67,6 +76,27 @@ class Producer(Struct):
     def info(self) -> ProducerInfo:
         return ProducerInfo(self.id, self.peer, self.kind, self.source, self.paused, self.label, self.mid)
 
+    @property
+    def top_layer(self) -> int:
+        """The highest spatial layer: one less than its active encodings."""
+        active = [each for each in self.encodings if each.active is not False]
+        return max(0, len(active) - 1)
+
+    def layer_for(self, width: int | None, height: int | None) -> int:
+        """The lowest layer whose picture fills the wanted size, taking the top one for full HD (1920 x 1080)."""
+        share = max((width or 0) / 1920, (height or 0) / 1080)
+        active = [each for each in self.encodings if each.active is not False]
+        for layer, encoding in enumerate(active):
+            scale = encoding.scale_resolution_down_by
+            if share <= 1 / (scale if isinstance(scale, float | int) else 2 ** (len(active) - 1 - layer)):
+                return layer
+        return self.top_layer
+
+    def layers_watched(self) -> list[int]:
+        """The spatial layers that a consumer which is not paused wants, lowest first."""
+        wants = {min(each.spatial, self.top_layer) for each in self.consumers.values() if not each.paused}
+        return sorted(wants)
+
     def is_for(self, identity: str) -> bool:
         return self.allow is None or identity in self.allow
 
@@ -80,6 +110,9 @@ class Consumer(Struct):
     paused: bool
     mid: str | None = None
     priority: int | None = None
+    spatial: int = 7
+    """Preferred layers; the producer's own top is the effective bound."""
+    temporal: int = 7
 
     @property
     def media_id(self) -> str:
@@ -114,7 +147,17 @@ class EarlyCandidates:
 class WebRtcTransport:
     """A participant's transport to the media node; comes into being when its owner first mentions it."""
 
-    __slots__ = ("answer", "direction", "early", "fingerprints", "generation", "id", "offering", "state")
+    __slots__ = (
+        "answer",
+        "direction",
+        "early",
+        "fingerprints",
+        "generation",
+        "id",
+        "offering",
+        "restarts",
+        "state",
+    )
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -126,3 +169,5 @@ class WebRtcTransport:
         """Generation of an offer that the media node is working on."""
         self.fingerprints: frozenset[str] | None = None
         self.early = EarlyCandidates()
+        self.restarts: list[float] = []
+        """When iceRestart was called lately."""

@@ -12,13 +12,15 @@ from palaver.rooms.media import EARLY_CANDIDATES, EarlyCandidates
 class PeerLink:
     """One peer-to-peer connection. At most one offer is open; when two cross (glare), the smaller peer id yields."""
 
-    __slots__ = ("_answered", "_early", "_offers", "generation", "offerer")
+    __slots__ = ("_answered", "_early", "_offers", "generation", "offerer", "restarts")
 
     def __init__(self) -> None:
         self.generation = -1
         """Of the last offer that was delivered, whoever made it; -1 before the first."""
         self.offerer: str | None = None
         """Whose offer is open; None: no offer is."""
+        self.restarts: list[float] = []
+        """When iceRestart was called lately."""
         self._answered: tuple[str, int] | None = None
         self._offers: dict[str, int] = {}
         self._early: dict[str, EarlyCandidates] = {}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from palaver.protocol import events
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import PeerInfo, RoomHead
-from palaver.protocol.types import Role, Source
+from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.quality import Quality, StatsRing
 from palaver.rooms.role import RANK, Grants
 from palaver.rooms.session import SignalingSession
 
@@ -32,12 +34,16 @@ class Participant:
         "grants",
         "identity",
         "links",
+        "media_errors",
         "name",
         "peer",
         "producers",
+        "quality",
         "role",
         "session",
+        "stats",
         "subscribe",
+        "traces",
         "transports",
     )
 
@@ -65,6 +71,13 @@ class Participant:
         self.producers: dict[str, Producer] = {}
         self.consumers: dict[str, Consumer] = {}
         self.closed_ids: dict[str, None] = {}
+        self.quality = Quality()
+        self.stats: dict[str, StatsRing] = {}
+        """Producer or consumer id → its samples."""
+        self.traces: tuple[frozenset[str], float] | None = None
+        """Names of the traces it subscribed to, and until when."""
+        self.media_errors: list[float] = []
+        """When it reported one lately."""
         self.links = 0
         """Peer-to-peer connections that it is one end of."""
 
@@ -77,6 +90,16 @@ class Participant:
         return self.rank >= RANK["moderator"] or self.grants.room_admin
 
     @property
+    def effective_grants(self) -> dict[str, Any]:
+        """What it may do with its role: an observer publishes nothing, a moderator administers."""
+        grants: dict[str, Any] = msgspec.to_builtins(self.grants)
+        if self.role == "observer":
+            grants["canPublish"] = grants["canPublishData"] = False
+        if self.is_moderator:
+            grants["roomAdmin"] = True
+        return grants
+
+    @property
     def hidden(self) -> bool:
         return self.grants.hidden
 
@@ -86,6 +109,7 @@ class Participant:
         return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
 
     def remember_closed(self, id: str) -> None:
+        self.stats.pop(id, None)
         self.closed_ids[id] = None
         if len(self.closed_ids) > REMEMBERED_IDS:
             del self.closed_ids[next(iter(self.closed_ids))]
@@ -101,6 +125,13 @@ class RoomMute(Struct, frozen=True):
 
     def covers(self, peer: str, source: Source) -> bool:
         return peer not in self.excepted and self.source in (None, source)
+
+
+class RoomLock(Struct, frozen=True):
+    mode: Literal["closed", "knock"]
+    message: str = ""
+    admit: frozenset[str] = frozenset()
+    """Identities that may enter all the same."""
 
 
 class Room:
@@ -121,6 +152,7 @@ class Room:
         self.links: dict[tuple[str, str, str], PeerLink] = {}
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
         self.mutes: list[RoomMute] = []
+        self.lock: RoomLock | None = None
         self.media: MediaOrders | None = None
         self.media_node = ""
         self._pending: list[Entry] = []
@@ -128,7 +160,7 @@ class Room:
 
     @property
     def head(self) -> RoomHead:
-        return RoomHead(self.id, self.log.epoch, False, self.attributes, self.version)
+        return RoomHead(self.id, self.log.epoch, self.lock is not None, self.attributes, self.version)
 
     def visible_participants(self) -> Iterable[Participant]:
         return (each for each in self.participants.values() if not each.hidden)
@@ -161,6 +193,36 @@ class Room:
                     if self.is_visible(entry, participant):
                         participant.session.push(entry)
             entry.settle()
+
+    def tell_moderators(self, event: Event) -> None:
+        self.tell(event, to=frozenset(p.peer for p in self.participants.values() if p.is_moderator))
+
+    # --- administration ---
+
+    def set_lock(self, lock: RoomLock | None, by: str) -> bool:
+        """Locks or unlocks; nobody who is in is touched. Returns whether anything changed."""
+        if lock == self.lock:
+            return False
+        self.lock = lock
+        self.version += 1
+        told = events.RoomUnlocked(by) if lock is None else events.RoomLocked(by, lock.mode, lock.message)
+        self.tell(told, but=by)
+        return True
+
+    def set_role(self, participant: Participant, role: Role, by: str) -> bool:
+        """Changes a role; producers that the new one may not have are closed in the same batch."""
+        if participant.role == role:
+            return False
+        participant.role = role
+        self.version += 1
+        others = frozenset(self.participants) - {participant.peer, by}
+        self.tell(events.PeerRole(participant.peer, role, by), to=others)
+        if participant.peer != by:
+            self.tell(events.YouRole(role, participant.effective_grants, by), to=participant.peer)
+        if role == "observer":
+            for producer in list(participant.producers.values()):
+                self.close_producer(producer, by=by, reason="role")
+        return True
 
     # --- presence ---
 
@@ -283,9 +345,47 @@ class Room:
             self.media.pause_producer(self.id, producer.id, producer.paused)
         return True
 
+    def replace_track(
+        self, producer: Producer, generation: int, source: Source, label: str | None, mid: str | None
+    ) -> None:
+        """Notes the new track of a producer; consumers stay as they are."""
+        producer.generation, producer.source = generation, source
+        if label is not None:
+            producer.label = label
+        if mid is not None and mid != producer.mid:
+            producer.mid = mid
+            if self.media is not None:
+                self.media.move_producer(self.id, producer.id, mid)
+        self.version += 1
+        replaced = events.ProducerReplaced(
+            producer.id, producer.peer, source, generation, producer.label, producer.mid
+        )
+        self.tell(replaced, to=self.audience_of(producer), but=producer.peer)
+
+    def change_encodings(self, producer: Producer, encodings: list[Encoding]) -> bool:
+        """Changes the encodings; those who consume it are told. Returns whether anything changed."""
+        if encodings == producer.encodings:
+            return False
+        producer.encodings = encodings
+        producer.version += 1
+        consuming = frozenset(peer for peer, _ in producer.consumers) - {producer.peer}
+        if consuming:
+            self.tell(events.ProducerLayers(producer.id, encodings, producer.version), to=consuming)
+        self.tell_wanted(producer)
+        return True
+
     def add_consumer(self, participant: Participant, consumer: Consumer) -> None:
         participant.consumers[consumer.id] = consumer
-        self.producers[consumer.producer].consumers[participant.peer, consumer.id] = consumer
+        producer = self.producers[consumer.producer]
+        producer.consumers[participant.peer, consumer.id] = consumer
+        self.tell_wanted(producer)
+
+    def tell_wanted(self, producer: Producer) -> None:
+        """Tells the publisher which layers anyone still watches, when that changed."""
+        watched = producer.layers_watched()
+        if watched != producer.wanted and producer.id in self.producers:
+            producer.wanted = watched
+            self.tell(events.ProducerWanted(producer.id, watched), to=producer.peer)
 
     def close_consumer(self, participant: Participant, consumer: Consumer) -> None:
         del participant.consumers[consumer.id]
@@ -293,6 +393,7 @@ class Room:
         producer = self.producers.get(consumer.producer)
         if producer is not None:
             producer.consumers.pop((participant.peer, consumer.id), None)
+            self.tell_wanted(producer)
         if self.media is not None:
             self.media.close_consumer(self.id, consumer.media_id)
 
@@ -302,4 +403,5 @@ class Room:
         consumer.paused = paused
         if self.media is not None:
             self.media.pause_consumer(self.id, consumer.media_id, paused)
+        self.tell_wanted(self.producers[consumer.producer])
         return True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import JSON, MSGPACK, Codec
-from palaver.protocol.events import TransportAnswer, TransportIce, TransportOffer
+from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer, TransportRestart
 from palaver.protocol.types import Candidate
 from palaver.rooms.log import Entry
 from palaver.rooms.role import Claims
@@ -156,7 +156,10 @@ class SignalingSession:
     ) -> None:
         self._tell(TransportIce(from_peer, transport, generation, candidates, end))
 
-    def _tell(self, event: TransportOffer | TransportAnswer | TransportIce) -> None:
+    def send_restart(self, from_peer: str, transport: str, generation: int, reason: str) -> None:
+        self._tell(TransportRestart(from_peer, transport, generation, reason))
+
+    def _tell(self, event: Event) -> None:
         assert self.room is not None and self.participant is not None, (
             "only a joined session is offered anything"
         )

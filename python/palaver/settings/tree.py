@@ -202,6 +202,10 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Count,
         doc("Requests one connection may send at once, before requests_per_second holds it back."),
     ] = 1000
+    stats_per_second: Annotated[
+        Count,
+        doc("Sustained quality reports, statistics and traces per second of one connection; five times as many at once."),
+    ] = 20
     candidates_per_second: Annotated[
         Count,
         doc("Sustained iceCandidate messages per second of one connection."),
@@ -264,8 +268,20 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     ice_servers: Annotated[
         Texts,
-        doc("STUN and TURN URLs handed to clients."),
+        doc("STUN URLs, and TURN URLs that need no credentials, handed to clients."),
     ] = ()
+    turn_servers: Annotated[
+        Texts,
+        doc("TURN URLs handed to clients with time-limited credentials (coturn: use-auth-secret). Needs turn_secret."),
+    ] = ()
+    turn_secret: Annotated[
+        str,
+        doc("The secret shared with the TURN servers (coturn: static-auth-secret)."),
+    ] = ""
+    turn_ttl_seconds: Annotated[
+        PositiveSeconds,
+        doc("How long TURN credentials are good; longer than the longest call, or clients must refreshToken."),
+    ] = 43_200.0
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,8 @@ STATES: Final[dict[str, frozenset[State]]] = {
     **dict.fromkeys(METHODS, _SEATED),
     "auth": frozenset({"new"}),
     "join": frozenset({"new", "authed", "joined"}),
+    "validateToken": _AUTHENTICATED,
+    "refreshToken": _AUTHENTICATED,
     "heartbeat": _AUTHENTICATED,
     "roomInfo": _AUTHENTICATED,
     "debugPing": _AUTHENTICATED,

@@ -28,6 +28,7 @@ class Caller:
         self.buckets = {
             "request": Bucket(limits.requests_per_second, limits.request_burst),
             "candidate": Bucket(limits.candidates_per_second, limits.candidate_burst),
+            "stats": Bucket(limits.stats_per_second, limits.stats_per_second * 5),
             "ping": Bucket(PINGS_PER_SECOND, PINGS_PER_SECOND),
         }
         self.errors: list[float] = []

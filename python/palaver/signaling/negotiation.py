@@ -27,8 +27,8 @@ class Negotiation:
         except (BadSdp, MediaUnavailable) as error:
             raise refusal(error) from None
 
-    def result(self, answer: Answer, generation: int) -> SdpOfferResult:
-        return SdpOfferResult(answer.sdp, generation, self._streams.ice_servers, answer.consumers)
+    def result(self, answer: Answer, generation: int, identity: str) -> SdpOfferResult:
+        return SdpOfferResult(answer.sdp, generation, self._streams.ice_servers(identity), answer.consumers)
 
 
 def refusal(error: BadSdp | MediaUnavailable) -> ProtocolError:

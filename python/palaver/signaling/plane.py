@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from palaver.protocol.types import IceServer
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import Settings
 from palaver.signaling.admission import AdmissionController
@@ -19,9 +18,10 @@ from palaver.signaling.handlers.session import SessionHandler
 from palaver.signaling.handlers.transport import TransportHandler
 from palaver.signaling.message_handler import SignalingMessageHandler
 from palaver.signaling.negotiation import Negotiation
-from palaver.signaling.ports import MediaNode, RoomDirectory, TransportHandle, TransportState
+from palaver.signaling.ports import Ledger, MediaNode, RoomDirectory, TransportHandle, TransportState
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import SignalingRouter
+from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
 from palaver.signaling.tokens import TokenVerifier
 
@@ -41,20 +41,23 @@ class SignalingPlane:
         version: str,
         directory: RoomDirectory,
         media: Mapping[str, MediaNode],
+        ledger: Ledger,
         clock: Callable[[], float],
         wall: Callable[[], float],
         entropy: Callable[[int], bytes],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         limits = settings.limits
-        ice_servers = [IceServer([url]) for url in settings.media.ice_servers]
         self.sessions = SessionManager(limits, settings.rooms, entropy, directory.owner)
-        self.streams = StreamRouter(self.sessions, media, ice_servers)
+        self.streams = StreamRouter(self.sessions, media, settings.media, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
         publishing = Publishing(self.sessions, self.streams, limits)
         negotiation = Negotiation(self.streams, limits.sdp_bytes)
         server = {"node": node, "region": settings.node.region, "version": version}
-        auth = AuthHandler(self.verifier, settings, server)
+        self.rulings = Rulings(ledger)
+        auth = AuthHandler(
+            self.verifier, self.rulings, self.sessions, self.streams, settings, server, clock, wall
+        )
         handlers = (
             auth,
             SessionHandler(
@@ -66,12 +69,14 @@ class SignalingPlane:
                 wall,
                 auth.authenticate_or_close,
                 auth.renew,
+                auth.watch,
+                self.rulings,
             ),
             ProducerHandler(publishing),
             ConsumerHandler(self.sessions, self.streams, publishing, limits),
             TransportHandler(self.streams, publishing, negotiation, limits),
-            MediaControlHandler(),
-            RoomAdminHandler(),
+            MediaControlHandler(self.sessions, self.streams),
+            RoomAdminHandler(self.sessions, self.rulings, wall),
             DiagnosticsHandler(self.sessions, self.streams, directory, node, clock, wall),
         )
         self.router = SignalingRouter(handlers, AdmissionController())

@@ -6,8 +6,8 @@ fill them in with the real things or with a double that obeys the same suite.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from palaver.protocol.types import Candidate as Candidate
 from palaver.protocol.types import Kind as Kind
 from palaver.rooms.media import MediaOrders
 from palaver.rooms.media import TransportHandle as TransportHandle
+
+if TYPE_CHECKING:
+    from palaver.signaling.rulings import Ruling
 
 Direction = Literal["send", "recv"]
 TransportState = Literal["new", "connecting", "connected", "failed", "closed"]
@@ -106,6 +109,17 @@ class MediaNode(MediaOrders, Protocol):
     def stats(self) -> dict[str, int]:
         """Counters for metrics: transports, producers, consumers, framesForwarded."""
         ...
+
+
+class Ledger(Protocol):
+    """Where rulings are kept over a restart."""
+
+    def load(self) -> Iterable[Ruling]:
+        """The rulings that are not over yet."""
+        ...
+
+    def record(self, rulings: Sequence[Ruling]) -> None:
+        """Keeps all of them or none; comes back when they are durable. Raises OSError where they cannot be."""
 
 
 class RoomDirectory(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
+from palaver.protocol.types import Kind, Source
 from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.role import Grants
 from palaver.rooms.room import Participant, Room
@@ -26,12 +27,15 @@ class Publishing:
 
     def check(self, grants: Grants, role: str, params: CreateProducer) -> None:
         """Raises ProtocolError forbidden or invalid_params for what could never be published; needs no seat."""
-        if params.source not in SOURCES_OF[params.kind]:
-            allowed = " or ".join(SOURCES_OF[params.kind])
-            raise ProtocolError("invalid_params", f"{params.kind} has the source {allowed}", path="$.source")
-        if role == "observer" or not grants.may_publish(params.source):
-            need = "canPublishData" if params.source == "data" else "canPublish"
-            raise ProtocolError("forbidden", f"you may not publish {params.source}", need=need)
+        self.check_source(grants, role, params.kind, params.source)
+
+    def check_source(self, grants: Grants, role: str, kind: Kind, source: Source) -> None:
+        if source not in SOURCES_OF[kind]:
+            allowed = " or ".join(SOURCES_OF[kind])
+            raise ProtocolError("invalid_params", f"{kind} has the source {allowed}", path="$.source")
+        if role == "observer" or not grants.may_publish(source):
+            need = "canPublishData" if source == "data" else "canPublish"
+            raise ProtocolError("forbidden", f"you may not publish {source}", need=need)
 
     def transport(self, participant: Participant, id: str) -> WebRtcTransport:
         """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.types import IceServer
 from palaver.rooms.media import TransportHandle
 from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
+from palaver.settings import MediaSettings
 from palaver.signaling.ports import MediaNode
 
 
@@ -16,11 +20,28 @@ class StreamRouter:
     """Assigns each room to one media node when it first needs one; the room stays there."""
 
     def __init__(
-        self, sessions: SessionManager, nodes: Mapping[str, MediaNode], ice_servers: Sequence[IceServer]
+        self,
+        sessions: SessionManager,
+        nodes: Mapping[str, MediaNode],
+        settings: MediaSettings,
+        wall: Callable[[], float],
     ) -> None:
         self._sessions = sessions
         self._nodes = nodes
-        self.ice_servers = list(ice_servers)
+        self._settings = settings
+        self._wall = wall
+
+    def ice_servers(self, identity: str) -> list[IceServer]:
+        """STUN and TURN servers for a client; TURN with time-limited credentials, as coturn's use-auth-secret expects
+        (draft-uberti-behave-turn-rest-00): username expiry:identity, password base64(HMAC-SHA1(secret, username))."""
+        settings = self._settings
+        servers = [IceServer([url]) for url in settings.ice_servers]
+        if settings.turn_servers and settings.turn_secret:
+            username = f"{int(self._wall() + settings.turn_ttl_seconds)}:{identity}"
+            digest = hmac.new(settings.turn_secret.encode(), username.encode(), hashlib.sha1).digest()
+            credential = base64.b64encode(digest).decode()
+            servers.append(IceServer(list(settings.turn_servers), username, credential))
+        return servers
 
     def choose_node(self, room: str) -> MediaNode:
         """The media node that serves the room, or would. Raises ProtocolError media_unavailable where there is none."""

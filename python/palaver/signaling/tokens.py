@@ -95,6 +95,32 @@ class TokenVerifier:
             raise ProtocolError("token_invalid", "the token is not valid yet (nbf)")
         return claims
 
+    def reissue(self, claims: Claims) -> str | None:
+        """A new token with the same claims and as long a life from now; None where this node has no secret to sign with."""
+        key = self._keys.get(claims.key_id)
+        if key is None or key.algorithm != "HS256":
+            return None
+        now = self._wall()
+        life = claims.expires_at - (now if claims.issued_at is None else claims.issued_at)
+        video: dict[str, Any] = msgspec.to_builtins(claims.grants)
+        top = {name: video.pop(name) for name in ("chaos", "diag")}
+        if not video["room"]:
+            del video["room"]
+        payload = {
+            "iss": claims.key_id,
+            "sub": claims.identity,
+            "iat": int(now),
+            "exp": int(now + min(life, self._settings.max_ttl_seconds)),
+            "role": claims.role,
+            "name": claims.name,
+            "attributes": claims.attributes,
+            "video": video,
+            **({"jti": claims.token_id} if claims.token_id else {}),
+            **({"aud": self._settings.audience} if self._settings.audience else {}),
+            **top,
+        }
+        return jwt.encode(payload, key.material, algorithm="HS256")
+
     def _authentic(self, token: str) -> tuple[_Payload, str]:
         try:
             header = jwt.get_unverified_header(token)
@@ -199,6 +225,7 @@ def mint(
     name: str | None = None,
     ttl_seconds: float = 3600,
     grants: Mapping[str, object] = {},
+    audience: str | None = None,
 ) -> str:
     """Makes an HS256 token that lets `identity` join `room` (None: any). `grants` adds to or overrides `video`;
     `chaos` and `diag` go to the top level. `now` is seconds since the Unix epoch."""
@@ -216,6 +243,7 @@ def mint(
         "role": role,
         "video": video,
         **({"name": name} if name else {}),
+        **({"aud": audience} if audience else {}),
         **top,
     }
     return jwt.encode(payload, secret, algorithm="HS256")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.node import node_settings
 from harness.plane import SDP, Client, Refusal, Stage
+from harness.settings import node_settings
 
 
 @pytest.fixture

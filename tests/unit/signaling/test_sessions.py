@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.node import node_settings
 from harness.plane import Refusal, Stage
+from harness.settings import node_settings
 
 
 @pytest.fixture

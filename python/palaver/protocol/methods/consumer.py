@@ -6,15 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from palaver.protocol.types import (
-    Count,
-    Kind,
-    Name,
-    Params,
-    Result,
-)
-
-Ids = Annotated[list[Name], Meta(min_length=1, max_length=1000)]
+from palaver.protocol.types import Count, Kind, Name, Params, Result
 
 
 class ConsumerItem(Params):
@@ -51,4 +43,23 @@ class CreateConsumersResult(Result):
 
 class ByIds(Params):
     id: Name | None = None
-    ids: Ids | None = None
+    ids: Annotated[list[Name], Meta(min_length=1, max_length=1000)] | None = None
+
+
+class PreferredLayers(Params):
+    id: Name
+    spatial: Annotated[int, Meta(ge=0, le=7)] | None = None
+    temporal: Annotated[int, Meta(ge=0, le=7)] | None = None
+    width: Annotated[int, Meta(ge=1, le=16384)] | None = None
+    height: Annotated[int, Meta(ge=1, le=16384)] | None = None
+    fps: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    priority: Annotated[int, Meta(ge=0, le=255)] | None = None
+
+
+class Layers(Result, omit_defaults=False):
+    spatial: int
+    temporal: int
+
+
+class PreferredLayersResult(Result):
+    effective: Layers

@@ -6,10 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from palaver.protocol.types import (
-    Params,
-    Result,
-)
+from palaver.protocol.types import Clock, Name, Params, Result, StatNumber
 
 
 class DebugPing(Params):
@@ -24,3 +21,17 @@ class DebugPingResult(Result, omit_defaults=False):
     epoch: int | None
     load: dict[str, int]
     path: list[dict[str, Any]] = []
+
+
+class TraceEvent(Params):
+    name: Name | None = None
+    t: Clock | None = None
+    attributes: (
+        Annotated[
+            dict[Name, StatNumber | bool | Annotated[str, Meta(max_length=1024)] | None], Meta(max_length=32)
+        ]
+        | None
+    ) = None
+    traceparent: Annotated[str, Meta(max_length=64, pattern="^[0-9a-f-]+\\Z")] | None = None
+    subscribe: Annotated[list[Name], Meta(min_length=1, max_length=32)] | None = None
+    ttl_s: Annotated[int, Meta(ge=1, le=3600)] = 300

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from palaver.protocol.types import (
+    Count,
+    Generation,
+    Millis,
     Name,
     Params,
+    Ratio,
     Result,
     Source,
+    StatNumber,
+    Text,
 )
 
 
@@ -28,3 +34,49 @@ class Mute(Params):
 class MuteResult(Result):
     affected: Annotated[int, Meta(description="Producers whose effective state changed.")]
     asked: Annotated[int, Meta(description="Participants that were asked to unmute themselves.")]
+
+
+class NetworkQuality(Params):
+    peer: Name | None = None
+    rtt_ms: Millis | None = None
+    loss_up: Ratio | None = None
+    loss_down: Ratio | None = None
+    jitter_ms: Millis | None = None
+    bitrate_up: Count | None = None
+    bitrate_down: Count | None = None
+
+
+class NetworkQualityResult(Result):
+    score: Annotated[
+        float | None, Meta(description="0 (unusable) to 5 (excellent); null before the first report.")
+    ]
+    trend: Literal["up", "steady", "down"]
+
+
+Sample = Annotated[
+    dict[Name, StatNumber | bool | Annotated[str, Meta(max_length=256)] | None], Meta(max_length=128)
+]
+"""One W3C RTCStats dictionary, in its own names."""
+
+
+class Stats(Params):
+    producer: Name | None = None
+    consumer: Name | None = None
+    samples: Annotated[list[Sample], Meta(max_length=64)] | None = None
+
+
+class StatsResult(Result):
+    stats: list[dict[str, Any]]
+
+
+class MediaError(Params):
+    where: Text
+    name: Name
+    message: Text = ""
+    transport: Name | None = None
+    generation: Generation | None = None
+
+
+class MediaErrorResult(Result):
+    ref: str
+    advice: Literal["ice_restart", "turn_tls", "rejoin", "none"]

@@ -6,15 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from palaver.protocol.types import (
-    Encoding,
-    Kind,
-    Name,
-    Params,
-    Result,
-    Source,
-    Text,
-)
+from palaver.protocol.types import Count, Encoding, Generation, Kind, Name, Params, Result, Source, Text
 
 
 class CreateProducer(Params):
@@ -67,3 +59,22 @@ class PauseBits(Result):
 class PauseProducerResult(Result):
     paused: PauseBits
     changed: bool
+
+
+class ReplaceTrack(Params):
+    id: Name
+    generation: Generation
+    mid: Name | None = None
+    source: Source | None = None
+    label: Text | None = None
+
+
+class ChangeEncoding(Params):
+    id: Name
+    encodings: Annotated[list[Encoding], Meta(min_length=1, max_length=8)]
+    if_version: Count | None = None
+
+
+class ChangeEncodingResult(Result):
+    applied: list[Encoding]
+    version: int

@@ -16,6 +16,7 @@ from palaver.protocol.types import (
     Params,
     Result,
     Sdp,
+    Text,
 )
 
 
@@ -60,3 +61,15 @@ class ConnectTransport(Params):
 
 class ConnectTransportResult(Result):
     state: Literal["new", "connecting", "connected", "failed", "closed"]
+
+
+class IceRestart(Params):
+    transport: Name
+    reason: Text = ""
+    to: Annotated[Name | None, Meta(description="The other peer of a peer-to-peer transport.")] = None
+
+
+class IceRestartResult(Result):
+    generation: Annotated[int, Meta(description="What the next offer is to carry.")]
+    ice_servers: list[IceServer]
+    sdp: str | None = None

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
+import msgspec
+
+from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import MAX_BATCH, MAX_NESTING
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods.auth import Auth, AuthResult
-from palaver.rooms.role import Claims
+from palaver.protocol.methods.auth import (
+    Auth,
+    AuthResult,
+    RefreshToken,
+    RefreshTokenResult,
+    ValidateToken,
+    ValidateTokenResult,
+)
+from palaver.rooms.role import Claims, Need
+from palaver.rooms.session import SignalingSession
+from palaver.rooms.session_manager import SessionManager
 from palaver.settings import Settings
+from palaver.signaling.admission import require
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.router import Verb
+from palaver.signaling.rulings import Rulings
+from palaver.signaling.stream_router import StreamRouter
 from palaver.signaling.tokens import TokenVerifier
 
 MAX_FAILURES: Final = 3
 
+_NEEDS: Final[dict[str, Need]] = {
+    "join": "roomJoin",
+    "publish": "canPublish",
+    "subscribe": "canSubscribe",
+    "publishData": "canPublishData",
+    "list": "roomList",
+    "admin": "roomAdmin",
+    "diag": "diag",
+    "chaos": "chaos",
+}
+
 
 class AuthHandler:
-    def __init__(self, verifier: TokenVerifier, settings: Settings, server: dict[str, str]) -> None:
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        rulings: Rulings,
+        sessions: SessionManager,
+        streams: StreamRouter,
+        settings: Settings,
+        server: dict[str, str],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
         self._verifier = verifier
+        self._rulings = rulings
+        self._sessions = sessions
+        self._streams = streams
         self._settings = settings
         self._server = server
+        self._clock = clock
+        self._wall = wall
         self._limits = {
             "messageBytes": settings.gateway.max_message_bytes,
             "sdpBytes": settings.limits.sdp_bytes,
@@ -35,14 +77,17 @@ class AuthHandler:
 
     @property
     def routes(self) -> Mapping[str, Verb]:
-        return {"auth": self.auth}
+        return {"auth": self.auth, "validateToken": self.validate, "refreshToken": self.refresh}
+
+    # --- what join uses, too ---
 
     def authenticate(self, caller: Caller, token: str) -> Claims:
         """Lets a new session in on a good token. Raises ProtocolError for a bad one; the session stays new."""
-        claims = self._verifier.verify(token)
+        claims = self._verify(token)
         caller.session.claims = claims
         caller.session.happen("auth")
         caller.connection.authenticated = True
+        self._watch(caller.session, claims)
         return claims
 
     def authenticate_or_close(self, message: Message, token: str) -> Claims:
@@ -57,10 +102,17 @@ class AuthHandler:
 
     def renew(self, message: Message, token: str) -> None:
         """Takes a newer token of the same identity. Raises ProtocolError forbidden for another's."""
-        claims = self._verifier.verify(token)
+        claims = self._verify(token)
         if claims.identity != message.session.client_id:
             raise ProtocolError("forbidden", "a token never changes the identity of a session")
-        message.session.claims = claims
+        self._take(message.session, claims)
+
+    def watch(self, session: SignalingSession) -> None:
+        """A resumed session has the token that it came back with: its times count now."""
+        if session.claims is not None:
+            self._watch(session, session.claims)
+
+    # --- the verbs ---
 
     def auth(self, message: Message, params: Auth) -> AuthResult:
         claims = self.authenticate_or_close(message, params.token)
@@ -75,3 +127,114 @@ class AuthHandler:
             grace_ms=self._settings.rooms.grace_ms,
             limits=self._limits,
         )
+
+    def validate(self, message: Message, params: ValidateToken) -> ValidateTokenResult:
+        """Looks at a token, one's own or (as an administrator) any. Changes nothing."""
+        own = message.session.claims
+        assert own is not None, "admission lets only authenticated sessions here"
+        claims = own
+        if params.token is not None:
+            require(own, "roomAdmin")
+            try:
+                claims = self._verify(params.token)
+            except ProtocolError as error:
+                return ValidateTokenResult(False, None, False, error.reason)
+        else:
+            try:
+                self._rulings.check_token(own, self._wall())
+            except ProtocolError as error:
+                return ValidateTokenResult(False, self._shown(own), False, error.reason)
+        try:
+            room = params.room or message.session.room_id or claims.grants.room
+            if not claims.grants.admits(room) and params.action != "list":
+                raise ProtocolError("forbidden", need="room" if claims.grants.room_join else "roomJoin")
+            require(claims, _NEEDS[params.action])
+            self._rulings.check_ban(claims.identity, room, self._wall())
+        except ProtocolError as error:
+            return ValidateTokenResult(
+                True, self._shown(claims), False, error.extra.get("need", error.reason)
+            )
+        return ValidateTokenResult(True, self._shown(claims), True, None)
+
+    def refresh(self, message: Message, params: RefreshToken) -> RefreshTokenResult:
+        """Takes the client's newer token, or makes one where this node has the secret to sign with."""
+        session = message.session
+        fresh = None
+        if params.token is not None:
+            self.renew(message, params.token)
+        else:
+            assert session.claims is not None, "admission lets only authenticated sessions here"
+            self._check_standing(session, session.claims)
+            fresh = self._verifier.reissue(session.claims)
+            if fresh is None:
+                raise ProtocolError("forbidden", "this node cannot sign for your key: bring a token")
+            self._take(session, self._verifier.verify(fresh))
+        claims = session.claims
+        assert claims is not None, "it was just taken"
+        servers = self._streams.ice_servers(claims.identity)
+        return RefreshTokenResult(int(claims.expires_at), servers, fresh)
+
+    # --- a token's life ---
+
+    def _verify(self, token: str) -> Claims:
+        claims = self._verifier.verify(token)
+        self._rulings.check_token(claims, self._wall())
+        return claims
+
+    def _check_standing(self, session: SignalingSession, claims: Claims) -> None:
+        """Raises ProtocolError token_revoked or banned."""
+        self._rulings.check_token(claims, self._wall())
+        if session.room_id is not None:
+            self._rulings.check_ban(claims.identity, session.room_id, self._wall())
+
+    def _take(self, session: SignalingSession, claims: Claims) -> None:
+        session.claims = claims
+        if session.participant is not None:
+            session.participant.grants = claims.grants
+        self._watch(session, claims)
+
+    def _watch(self, session: SignalingSession, claims: Claims) -> None:
+        """Sets the token's half life and its end as timers."""
+        now = self._clock()
+        left = claims.expires_at + self._settings.auth.leeway_seconds - self._wall()
+        at = self._sessions.timers.at
+        session.set_token_timers(
+            [
+                at(now + left / 2, partial(self._half_life, session)),
+                at(now + left, partial(self._expire, session)),
+            ]
+        )
+
+    def _half_life(self, session: SignalingSession) -> None:
+        """Pushes `youToken`, after looking again whether the session may stay (protocol § 5, refreshToken)."""
+        claims, room, participant = session.claims, session.room, session.participant
+        if claims is None or room is None or participant is None:
+            return
+        try:
+            self._check_standing(session, claims)
+        except ProtocolError as error:
+            code = CloseCode.BANNED if error.reason == "banned" else CloseCode.BAD_TOKEN
+            sink = session.sink
+            self._sessions.end(session, "kicked")
+            if sink is not None:
+                sink.close(code, str(error))
+            return
+        fresh = self._verifier.reissue(claims)
+        if fresh is not None:
+            claims = self._verifier.verify(fresh)
+            self._take(session, claims)
+        room.tell(events.YouToken(int(claims.expires_at), fresh), to=participant.peer)
+
+    def _expire(self, session: SignalingSession) -> None:
+        if session.sink is not None:
+            session.sink.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
+
+    def _shown(self, claims: Claims) -> dict[str, Any]:
+        shown: dict[str, Any] = msgspec.to_builtins(claims)
+        return {
+            "identity": shown["identity"],
+            "name": shown["name"],
+            "role": shown["role"],
+            "expiresAt": int(claims.expires_at),
+            "grants": shown["grants"],
+        }

@@ -12,6 +12,9 @@ from palaver.protocol.methods.consumer import (
     CreateConsumer,
     CreateConsumerResult,
     CreateConsumersResult,
+    Layers,
+    PreferredLayers,
+    PreferredLayersResult,
 )
 from palaver.protocol.methods.producer import Changed
 from palaver.rooms.media import Consumer
@@ -44,6 +47,7 @@ class ConsumerHandler:
             "closeConsumer": self.close,
             "pauseConsumer": self.pause,
             "resumeConsumer": self.resume,
+            "preferredLayers": self.prefer,
         }
 
     def create(
@@ -125,6 +129,24 @@ class ConsumerHandler:
 
     def resume(self, message: Message, params: ByIds) -> Changed:
         return self._set_paused(message, params, False)
+
+    def prefer(self, message: Message, params: PreferredLayers) -> PreferredLayersResult:
+        """Notes what the consumer can use. Effective is what the producer offers of it; an encoding too many is not sent."""
+        room, participant = message.seat
+        consumer = participant.consumers.get(params.id)
+        if consumer is None:
+            raise ProtocolError("not_found", f"you have no consumer {params.id!r}", path="$.id")
+        producer = room.producers[consumer.producer]
+        if params.spatial is not None:
+            consumer.spatial = params.spatial
+        elif params.height is not None or params.width is not None:
+            consumer.spatial = producer.layer_for(params.width, params.height)
+        if params.temporal is not None:
+            consumer.temporal = params.temporal
+        if params.priority is not None:
+            consumer.priority = params.priority
+        room.tell_wanted(producer)
+        return PreferredLayersResult(Layers(min(consumer.spatial, producer.top_layer), consumer.temporal))
 
     def _set_paused(self, message: Message, params: ByIds, paused: bool) -> Changed:
         room, participant = message.seat

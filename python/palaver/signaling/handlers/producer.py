@@ -8,10 +8,13 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import (
     ById,
     Changed,
+    ChangeEncoding,
+    ChangeEncodingResult,
     CloseProducer,
     CreateProducer,
     CreateProducerResult,
     PauseProducerResult,
+    ReplaceTrack,
 )
 from palaver.rooms.media import Producer
 from palaver.rooms.room import Participant, Room
@@ -31,6 +34,8 @@ class ProducerHandler:
             "closeProducer": self.close,
             "pauseProducer": self.pause,
             "resumeProducer": self.resume,
+            "replaceTrack": self.replace_track,
+            "changeEncoding": self.change_encoding,
         }
 
     def create(self, message: Message, params: CreateProducer) -> CreateProducerResult:
@@ -53,6 +58,34 @@ class ProducerHandler:
 
     def resume(self, message: Message, params: ById) -> PauseProducerResult:
         return self._set(message, params.id, False)
+
+    def replace_track(self, message: Message, params: ReplaceTrack) -> Changed:
+        """Puts another track behind the same producer: its consumers stay."""
+        room, participant = message.seat
+        producer = self._own(room, participant, params.id)
+        if params.generation <= producer.generation:
+            if params.generation == producer.generation:
+                return Changed(False)
+            raise ProtocolError("stale_generation", generation=producer.generation)
+        source = params.source or producer.source
+        if source != producer.source:
+            self._publishing.check_source(participant.grants, participant.role, producer.kind, source)
+        room.replace_track(producer, params.generation, source, params.label, params.mid)
+        return Changed(True)
+
+    def change_encoding(self, message: Message, params: ChangeEncoding) -> ChangeEncodingResult:
+        room, participant = message.seat
+        producer = self._own(room, participant, params.id)
+        if params.if_version is not None and params.if_version != producer.version:
+            raise ProtocolError("conflict", "the encodings have changed meanwhile", version=producer.version)
+        room.change_encodings(producer, params.encodings)
+        return ChangeEncodingResult(producer.encodings, producer.version)
+
+    def _own(self, room: Room, participant: Participant, id: str) -> Producer:
+        producer = self._find(room, participant, id)
+        if producer.peer != participant.peer:
+            raise ProtocolError("forbidden", "only its owner changes a producer")
+        return producer
 
     def _set(self, message: Message, id: str, paused: bool) -> PauseProducerResult:
         """The owner sets the self bit, a moderator theirs; neither can lift the other's."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
+from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import (
@@ -27,7 +28,9 @@ from palaver.protocol.methods.session import (
     Unchanged,
     You,
 )
+from palaver.rooms.role import RANK, Claims
 from palaver.rooms.room import Participant, Room
+from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import Settings
 from palaver.signaling.admission import require
@@ -36,6 +39,7 @@ from palaver.signaling.negotiation import Negotiation
 from palaver.signaling.ports import TransportHandle
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
+from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
 
 PAGE: Final = 200
@@ -43,7 +47,8 @@ PAGE: Final = 200
 
 
 class SessionHandler:
-    """`authenticate(message, token)` lets a new session in; `renew(message, token)` replaces a known one's token."""
+    """`authenticate(message, token)` lets a new session in; `renew(message, token)` replaces a known one's token;
+    `watch(session)` begins to watch the token of a resumed one."""
 
     def __init__(
         self,
@@ -55,6 +60,8 @@ class SessionHandler:
         wall: Callable[[], float],
         authenticate: Callable[[Message, str], object],
         renew: Callable[[Message, str], None],
+        watch: Callable[[SignalingSession], None],
+        rulings: Rulings,
     ) -> None:
         self._sessions = sessions
         self._streams = streams
@@ -64,6 +71,8 @@ class SessionHandler:
         self._wall = wall
         self._authenticate = authenticate
         self._renew = renew
+        self._watch = watch
+        self._rulings = rulings
 
     @property
     def routes(self) -> Mapping[str, Verb]:
@@ -90,6 +99,7 @@ class SessionHandler:
             if session.room_id != params.room:
                 raise ProtocolError("wrong_state", "leave the room that you are in first")
             return self._snapshot(*message.seat)
+        self._rulings.check_ban(session.claims.identity, params.room, self._wall())
         if params.resume is not None:
             return self._resume(message, params.room, params.resume)
         for producer in params.producers:
@@ -103,10 +113,24 @@ class SessionHandler:
             params.subscribe,
             params.on_duplicate,
         )
+        self._pass_lock(request, session.claims)
         self._sessions.check_seat(request)
         if params.offer is not None:
             return self._join_with_offer(message, request, params, params.offer)
         return self._take_seat(request, params)
+
+    def _pass_lock(self, request: SeatRequest, claims: Claims) -> None:
+        """Raises ProtocolError room_locked. Who is in already, moderates, or is on the list passes; others may knock."""
+        room = self._sessions.rooms.get(request.room)
+        lock = room.lock if room is not None else None
+        if room is None or lock is None or claims.identity in room.peer_of or claims.identity in lock.admit:
+            return
+        if RANK[claims.role] >= RANK["moderator"] or claims.grants.room_admin:
+            return
+        if lock.mode == "knock":
+            name = claims.name if request.name is None else request.name
+            room.tell_moderators(events.PeerKnocking(claims.identity, name))
+        raise ProtocolError("room_locked", lock.message or None, mode=lock.mode)
 
     def _take_seat(self, request: SeatRequest, params: Join) -> JoinResult:
         participant = self._sessions.create_or_join(request)
@@ -136,21 +160,21 @@ class SessionHandler:
         self._streams.assign_node(room)
         transport = self._publishing.transport(participant, offer.transport)
         transport.direction, transport.generation = offer.direction, offer.generation
-        transport.answer = self._negotiation.result(answer, offer.generation)
+        transport.answer = self._negotiation.result(answer, offer.generation, participant.identity)
         result.answer = JoinAnswer(offer.transport, answer.sdp, offer.generation)
         return result
 
     def _resume(self, message: Message, room: str, resume: Resume) -> JoinResult:
         session, missed = self._sessions.resume(message.session, room, resume.ticket, resume.last_seq)
         message.caller.session = session
+        self._watch(session)
         result = self._snapshot(*message.seat)
         result.resumed = True
         result.missed = "snapshot" if missed is None else [Raw(event) for event in missed]
         return result
 
     def _snapshot(self, room: Room, participant: Participant) -> JoinResult:
-        session, claims = participant.session, participant.session.claims
-        assert claims is not None, "whoever has a seat has shown a token"
+        session = participant.session
         return JoinResult(
             session=SessionInfo(
                 session.session_id,
@@ -158,11 +182,11 @@ class SessionHandler:
                 self._settings.gateway.ping_ms,
                 self._settings.rooms.grace_ms,
             ),
-            you=You(participant.peer, participant.identity, participant.role, claims.wire_grants()),
+            you=You(participant.peer, participant.identity, participant.role, participant.effective_grants),
             room=room.head,
             peers=[each.info for each in room.visible_participants() if each is not participant],
             producers=[each.info for each in room.producers_for(participant)],
-            ice_servers=self._streams.ice_servers,
+            ice_servers=self._streams.ice_servers(participant.identity),
             seq=session.last_seq,
             resumed=False,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import Any, Final
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import Empty
@@ -12,6 +12,8 @@ from palaver.protocol.methods.transport import (
     ConnectTransportResult,
     Delivered,
     IceCandidate,
+    IceRestart,
+    IceRestartResult,
     SdpAnswer,
     SdpOffer,
     SdpOfferResult,
@@ -27,6 +29,10 @@ from palaver.signaling.ports import Direction
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
 from palaver.signaling.stream_router import StreamRouter
+
+RESTARTS: Final = 5
+RESTART_WINDOW: Final = 60.0
+RESTART_PAUSE: Final = 5.0
 
 
 class TransportHandler:
@@ -44,6 +50,7 @@ class TransportHandler:
             "sdpOffer": self.offer,
             "sdpAnswer": self.answer,
             "iceCandidate": self.candidates,
+            "iceRestart": self.restart,
             "connectTransport": self.connect,
         }
 
@@ -113,7 +120,7 @@ class TransportHandler:
         for consumer in participant.consumers.values():
             if consumer.media_id in answer.consumers:
                 consumer.mid = answer.consumers[consumer.media_id]
-        result = self._negotiation.result(answer, params.generation)
+        result = self._negotiation.result(answer, params.generation, participant.identity)
         result.consumers = {
             consumer.id: answer.consumers[consumer.media_id]
             for consumer in participant.consumers.values()
@@ -170,6 +177,37 @@ class TransportHandler:
                 participant.peer, params.transport, params.generation, params.candidates, params.end
             )
         return Empty()
+
+    def restart(self, message: Message, params: IceRestart) -> IceRestartResult:
+        """Fresh TURN credentials and the generation for the offer that restarts ICE (RFC 8445 § 2.4); at most 5 a minute."""
+        room, participant = message.seat
+        if params.to is not None:
+            other = self._peer(room, participant, params.to)
+            link = room.find_link(params.transport, participant.peer, other.peer)
+            if link is None:
+                raise ProtocolError(
+                    "not_found", "there is no such connection with that peer", path="$.transport"
+                )
+            self._pace(link.restarts, message.now)
+            generation = link.generation + 1
+            other.session.send_restart(participant.peer, params.transport, generation, params.reason)
+        else:
+            transport = participant.transports.get(params.transport)
+            if transport is None:
+                raise ProtocolError("not_found", "you have no such transport", path="$.transport")
+            self._pace(transport.restarts, message.now)
+            generation = 1 if transport.generation is None else transport.generation + 1
+        return IceRestartResult(generation, self._streams.ice_servers(participant.identity))
+
+    def _pace(self, restarts: list[float], now: float) -> None:
+        """Raises ProtocolError rate_limited: 5 s apart, at most 5 within a minute (protocol § 5)."""
+        restarts[:] = [when for when in restarts if when > now - RESTART_WINDOW]
+        wait = restarts[-1] + RESTART_PAUSE - now if restarts else 0.0
+        if len(restarts) >= RESTARTS:
+            wait = max(wait, restarts[0] + RESTART_WINDOW - now)
+        if wait > 0:
+            raise ProtocolError("rate_limited", "ICE was restarted just now", after_ms=round(wait * 1000))
+        restarts.append(now)
 
     # --- DTLS ---
 

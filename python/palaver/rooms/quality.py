@@ -1,0 +1,80 @@
+"""How good a participant's connection is, and what its statistics were in the last minutes. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final, Literal
+
+Trend = Literal["up", "steady", "down"]
+
+STATS_SECONDS: Final = 300.0
+STATS_SAMPLES: Final = 300
+"""Kept per producer or consumer: five minutes at one a second."""
+TOLD_SECONDS: Final = 2.0
+"""peerQuality is told at most this often per participant."""
+
+
+def score(rtt_ms: float, jitter_ms: float, loss: float) -> float:
+    """A mean opinion score from 0 (unusable) to 5, by the E-model (ITU-T G.107) reduced to delay and loss.
+
+    `rtt_ms` and `jitter_ms` in milliseconds, `loss` as a ratio from 0 to 1. The delay is half the round trip plus a
+    jitter buffer of twice the jitter plus 10 ms of codec; the slope of loss is that of a robust codec (Bpl 25).
+    """
+    delay = rtt_ms / 2 + 2 * jitter_ms + 10
+    rating = 93.2 - 0.024 * delay - (0.11 * (delay - 177.3) if delay > 177.3 else 0.0)
+    percent = 100 * loss
+    rating -= 95 * percent / (percent + 25)
+    if rating <= 0:
+        return 0.0
+    if rating >= 100:
+        return 5.0
+    opinion = 1 + 0.035 * rating + rating * (rating - 60) * (100 - rating) * 7e-6
+    return round(max(0.0, min(5.0, (opinion - 1) * 5 / 3.5)), 2)
+
+
+class Quality:
+    """The quality that a participant reported: smoothed, with a trend, and what the others were told of it."""
+
+    __slots__ = ("_told", "_told_at", "score", "trend")
+
+    def __init__(self) -> None:
+        self.score: float | None = None
+        self.trend: Trend = "steady"
+        self._told: int | None = None
+        self._told_at = float("-inf")
+
+    def report(self, fresh: float) -> None:
+        if self.score is None:
+            self.score = fresh
+            return
+        change = fresh - self.score
+        self.trend = "up" if change > 0.25 else "down" if change < -0.25 else "steady"
+        self.score = round(0.5 * self.score + 0.5 * fresh, 2)
+
+    def to_tell(self, now: float) -> bool:
+        """Whether the others are to be told now: the bucket (the rounded score) changed, and 2 s have passed."""
+        if self.score is None or round(self.score) == self._told or now < self._told_at + TOLD_SECONDS:
+            return False
+        self._told, self._told_at = round(self.score), now
+        return True
+
+
+class StatsRing:
+    """The samples of one producer or consumer: five minutes, at most 300."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, dict[str, Any]]] = deque(maxlen=STATS_SAMPLES)
+
+    def add(self, samples: list[dict[str, Any]], now: float) -> None:
+        self._kept.extend((now, sample) for sample in samples)
+        self._forget(now)
+
+    def read(self, now: float) -> list[dict[str, Any]]:
+        self._forget(now)
+        return [sample for _, sample in self._kept]
+
+    def _forget(self, now: float) -> None:
+        while self._kept and self._kept[0][0] < now - STATS_SECONDS:
+            self._kept.popleft()

@@ -1,0 +1,84 @@
+"""Rulings: who is banned from where, and which tokens are void. They outlive rooms, sessions and restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from palaver.protocol.errors import ProtocolError
+from palaver.rooms.role import Claims
+from palaver.signaling.ports import Ledger
+
+
+class Ruling(Struct, frozen=True):
+    """One ban or revocation. Times are seconds since the Unix epoch."""
+
+    id: str
+    kind: Literal["ban", "revoke"]
+    identity: str
+    made_at: float
+    by: str
+    room: str = ""
+    """A ban's room; empty: every room."""
+    until: float | None = None
+    """When a ban ends; None: never."""
+    before: float | None = None
+    """Tokens issued before this are void; those that do not say when they were issued are, too."""
+    token_id: str = ""
+    """The one token (jti) that is void; empty: by time."""
+    reason: str = ""
+
+    def is_over(self, now: float) -> bool:
+        return self.until is not None and self.until <= now
+
+
+class Rulings:
+    """All rulings in force, by identity. Each is in the ledger before it holds: what is acknowledged is durable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._by_identity: dict[str, list[Ruling]] = {}
+        for ruling in ledger.load():
+            self._by_identity.setdefault(ruling.identity, []).append(ruling)
+
+    def add(self, rulings: Iterable[Ruling]) -> None:
+        """Raises ProtocolError unavailable where they cannot be written down; then none of them holds."""
+        rulings = list(rulings)
+        try:
+            self._ledger.record(rulings)
+        except OSError as error:
+            raise ProtocolError(
+                "unavailable", f"the ruling cannot be kept: {error.strerror or error}"
+            ) from error
+        for ruling in rulings:
+            self._by_identity.setdefault(ruling.identity, []).append(ruling)
+
+    def check_ban(self, identity: str, room: str, now: float) -> None:
+        """Raises ProtocolError banned, with the time that is left where it ends."""
+        for ruling in self._in_force(identity, now):
+            if ruling.kind == "ban" and ruling.room in ("", room):
+                after = None if ruling.until is None else round((ruling.until - now) * 1000)
+                raise ProtocolError("banned", ruling.reason or None, after_ms=after, banId=ruling.id)
+
+    def check_token(self, claims: Claims, now: float) -> None:
+        """Raises ProtocolError token_revoked."""
+        for ruling in self._in_force(claims.identity, now):
+            if ruling.kind != "revoke":
+                continue
+            if ruling.token_id:
+                void = ruling.token_id == claims.token_id
+            else:
+                void = claims.issued_at is None or claims.issued_at < (ruling.before or 0)
+            if void:
+                raise ProtocolError("token_revoked", ruling.reason or None)
+
+    def _in_force(self, identity: str, now: float) -> list[Ruling]:
+        rulings = self._by_identity.get(identity)
+        if not rulings:
+            return []
+        if any(ruling.is_over(now) for ruling in rulings):
+            rulings = [ruling for ruling in rulings if not ruling.is_over(now)]
+            self._by_identity[identity] = rulings
+        return rulings

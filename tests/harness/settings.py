@@ -1,0 +1,41 @@
+"""Settings for test nodes, and the key that signs their tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from palaver.settings import (
+    AuthSettings,
+    GatewaySettings,
+    HttpSettings,
+    LimitSettings,
+    MediaSettings,
+    NodeSettings,
+    RoomSettings,
+    Settings,
+)
+
+KEY_ID, SECRET = "test", "a secret for tests, of more than 32 bytes"
+
+
+def node_settings(
+    *,
+    gateway: dict[str, Any] | None = None,
+    limits: dict[str, Any] | None = None,
+    rooms: dict[str, Any] | None = None,
+    media: dict[str, Any] | None = None,
+    auth: dict[str, Any] | None = None,
+    demo: bool = False,
+) -> Settings:
+    """Settings for a test node: free ports, media on 127.0.0.1 only, any origin."""
+    return Settings(
+        node=NodeSettings(name="test-node"),
+        gateway=replace(GatewaySettings(port=0, origins=("*",)), **(gateway or {})),
+        limits=replace(LimitSettings(), **(limits or {})),
+        rooms=replace(RoomSettings(), **(rooms or {})),
+        auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
+        media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
+        http=HttpSettings(port=0, demo=demo),
+    )
