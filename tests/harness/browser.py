@@ -180,13 +180,20 @@ class Wire:
         async with asyncio.timeout(DEADLINE), self._more:
             await self._more.wait_for(lambda: [one["method"] for one in self.sent].count(method) >= times)
 
-    def _open(self, route: WebSocketRoute) -> None:
-        self.opened += 1
+    async def connects(self, times: int) -> None:
+        """Waits until the page has connected so often."""
+        async with asyncio.timeout(DEADLINE), self._more:
+            await self._more.wait_for(lambda: self.opened >= times)
+
+    async def _open(self, route: WebSocketRoute) -> None:
         self.silent = False
         self._route = route
         server = route.connect_to_server()
         route.on_message(lambda data: self._to_server(server, data))
         server.on_message(lambda data: self._to_page(route, data))
+        async with self._more:
+            self.opened += 1
+            self._more.notify_all()
 
     async def _to_server(self, server: WebSocketRoute, data: str | bytes) -> None:
         server.send(data)
