@@ -3,6 +3,7 @@
 try:
     from palaver.core._native import (
         ArgumentError,
+        BroadcastBuffer,
         CapacityError,
         CoreError,
         DecodeError,
@@ -32,10 +33,11 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-from palaver.core.types import Members, Row, Status
+from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
     "ArgumentError",
+    "BroadcastBuffer",
     "CapacityError",
     "CoreError",
     "DecodeError",
@@ -53,6 +55,7 @@ __all__ = [
     "Node",
     "NodeMetadata",
     "NodeRecord",
+    "Priority",
     "ReplayGuard",
     "Row",
     "SignatureError",

@@ -23,10 +23,11 @@ threads
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, final
 
-from palaver.core.types import Members, Row, Status
+from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
     "ArgumentError",
+    "BroadcastBuffer",
     "CapacityError",
     "CoreError",
     "DecodeError",
@@ -368,6 +369,50 @@ class GossipBackoff:
         """Notes that the peer answered: its pause ends and the next failure starts small again."""
     def forget(self, node_id: str | bytes) -> bool:
         """Forgets a node that is gone. Whether it was known."""
+
+@final
+class BroadcastBuffer:
+    """Changes waiting to be spread: the most urgent and least told first, each told a bounded number of
+    times.
+
+    Each is told 4 · ⌈log10(``members`` + 1)⌉ times (SWIM §4.1 with memberlist's factor), then dropped: set
+    ``members`` to the size of the cluster. Of the priorities refutation, gone, suspect, alive and application
+    the first go first; within one those told least often, then the oldest. A newer change of the same subject
+    takes the place of the older.
+
+    ``capacity`` (1 to 2**32 - 2) bounds the changes and 1,050 bytes each, which with an envelope fit into a
+    datagram of 1,200. Raises ArgumentError outside these.
+    """
+
+    def __new__(cls, capacity: int = 65536, *, members: int = 1) -> BroadcastBuffer: ...
+    @property
+    def members(self) -> int: ...
+    @members.setter
+    def members(self, value: int, /) -> None: ...
+    @property
+    def transmit_limit(self) -> int:
+        """How often each change is told."""
+    def add_change(self, subject: str | bytes, data: bytes, priority: Priority = "alive") -> bool:
+        """Queues ``data`` in place of what was queued for ``subject``: a node id, or any 16 bytes.
+
+        In a full buffer it takes the place of the least urgent change that has been told most often. False if
+        all held are more urgent: then nothing was changed.
+        """
+    def add_news(self, news: bytes, self_node_id: str | bytes) -> None:
+        """Queues each record of ``Merged.news`` by its status; saying that ``self_node_id`` is alive goes
+        first.
+
+        A node's status and its record are separate changes, also from those of ``add_change``. Raises
+        DecodeError for malformed bytes: then nothing was queued.
+        """
+    def next_batch(self, max_bytes: int = 1050) -> list[bytes]:
+        """The changes for one packet, together at most ``max_bytes``; they count as told once more.
+
+        Those that do not fit are passed over, up to 16, in favour of later ones that do.
+        """
+    def withdraw(self, subject: str | bytes) -> bool:
+        """Drops what ``add_change`` queued for ``subject``. Whether there was any."""
+    def __len__(self) -> int: ...
 
 @final
 class FailureDetector:

@@ -3,6 +3,7 @@
 //! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
 
 mod backoff;
+mod broadcast_buffer;
 mod cache;
 mod convert;
 mod envelope;
@@ -22,6 +23,8 @@ mod strategy;
 mod _native {
     #[pymodule_export]
     use crate::backoff::GossipBackoff;
+    #[pymodule_export]
+    use crate::broadcast_buffer::BroadcastBuffer;
     #[pymodule_export]
     use crate::cache::MessageCache;
     #[pymodule_export]

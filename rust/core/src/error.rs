@@ -12,6 +12,8 @@ pub enum Error {
     NodeIdLength(usize),
     /// The word is not one of the six statuses.
     Status,
+    /// The word is not one of the five priorities.
+    Priority,
     /// The incarnation does not fit into 61 bits, or it is the last one and the status would need an answer.
     Incarnation,
     /// The seconds are negative, infinite or not a number.
@@ -97,6 +99,9 @@ impl fmt::Display for Error {
             )?,
             Self::NodeIdLength(got) => write!(f, "a node id given as bytes has 16 of them, not {got}")?,
             Self::Status => write!(f, "a status is one of alive, suspect, unreachable, dead, left, banned")?,
+            Self::Priority => {
+                write!(f, "a priority is one of refutation, gone, suspect, alive, application")?
+            }
             Self::Incarnation => write!(
                 f,
                 "an incarnation is a whole number from 0 to 2^61 - 1, and at the last one a node can only be alive or banned"

@@ -5,7 +5,10 @@
 //! fault is the sender's.
 
 use crate::record::{self, Record};
-use crate::{Entry, Error, MembershipTable, NodeId, NodeRecord, RecordOrder, Time};
+use crate::{
+    BroadcastBuffer, ChangeKey, Entry, Error, MembershipTable, NodeId, NodeRecord, Priority, RecordOrder,
+    Status, Time,
+};
 
 /// What came of merging bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -102,6 +105,27 @@ impl MembershipTable {
         }
         bytes
     }
+}
+
+/// Queues each record of `news`, as `merge_bytes` gave them to the node `own`, as a change of its own. Records of unknown
+/// kinds are left out. Nothing is queued when one is malformed.
+pub fn queue_news(buffer: &mut BroadcastBuffer, news: &[u8], own: &NodeId) -> Result<(), Error> {
+    let mut changes = Vec::new();
+    for part in record::split(news) {
+        let part = part?;
+        let (subject, status) = match part.parse()? {
+            Record::Status(id, precedence) => (id, precedence.status()),
+            Record::Node(record) => (record.node_id(), record.precedence().status()),
+            Record::Unknown => continue,
+        };
+        let refutes = subject == *own && status == Status::Alive;
+        let priority = if refutes { Priority::Refutation } else { Priority::of(status) };
+        changes.push((ChangeKey { kind: part.kind, subject }, priority, part.whole));
+    }
+    for (key, priority, bytes) in changes {
+        buffer.add_change(key, priority, bytes)?;
+    }
+    Ok(())
 }
 
 /// Bucket sums as they are sent: 256 times 16 bytes, little-endian.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod broadcast_buffer;
 mod cache;
 mod chance;
 mod envelope;
@@ -25,11 +26,12 @@ mod strategy;
 mod time;
 
 pub use backoff::{BackoffLimits, GossipBackoff};
+pub use broadcast_buffer::{BroadcastBuffer, ChangeKey, Priority};
 pub use cache::{MessageCache, MessageId};
 pub use envelope::{ClusterTag, GossipEnvelope, Postmark};
 pub use error::Error;
 pub use failure_detector::FailureDetector;
-pub use gossip::{Merged, read_buckets, write_buckets};
+pub use gossip::{Merged, queue_news, read_buckets, write_buckets};
 pub use id::{IdHashBuilder, NodeId};
 pub use keys::KeyManager;
 pub use membership::{DEFAULT_MAX_MEMBERS, Entry, MembershipTable};

@@ -56,49 +56,49 @@ pub fn write_status(out: &mut Vec<u8>, id: &NodeId, precedence: Precedence) {
 
 /// Reads all records or refuses the bytes.
 pub fn read(bytes: &[u8]) -> Result<Vec<Record>, Error> {
-    Split { rest: bytes }.map(|part| part.and_then(|(kind, body)| parse(kind, body))).collect()
+    split(bytes).map(|part| part?.parse()).collect()
 }
 
-fn parse(kind: u8, body: &[u8]) -> Result<Record, Error> {
-    match kind {
-        KIND_STATUS => {
-            let body: &[u8; STATUS] =
-                body.try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
-            let (id, bits) = body.split_at(16);
-            let bits = u64::from_le_bytes(bits.try_into().expect("24 less 16 is 8"));
-            Ok(Record::Status(NodeId::try_from(id)?, Precedence::from_bits(bits)?))
+/// One record, not yet read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) kind: u8,
+    /// Head and body: what is relayed.
+    pub(crate) whole: &'a [u8],
+}
+
+impl Part<'_> {
+    pub(crate) fn parse(&self) -> Result<Record, Error> {
+        let body = &self.whole[HEAD..];
+        match self.kind {
+            KIND_STATUS => {
+                let body: &[u8; STATUS] =
+                    body.try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
+                let (id, bits) = body.split_at(16);
+                let bits = u64::from_le_bytes(bits.try_into().expect("24 less 16 is 8"));
+                Ok(Record::Status(NodeId::try_from(id)?, Precedence::from_bits(bits)?))
+            }
+            KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(body)?))),
+            unknown if unknown & CRITICAL != 0 => {
+                Err(Error::Decode("a critical record is of a kind unknown here"))
+            }
+            _ => Ok(Record::Unknown),
         }
-        KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(body)?))),
-        unknown if unknown & CRITICAL != 0 => {
-            Err(Error::Decode("a critical record is of a kind unknown here"))
-        }
-        _ => Ok(Record::Unknown),
     }
 }
 
-/// Cuts bytes into kinds and bodies.
-struct Split<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Split<'a> {
-    type Item = Result<(u8, &'a [u8]), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        const TORN: Error = Error::Decode("the bytes end within a record");
-        if self.rest.is_empty() {
-            return None;
-        }
-        let Some((head, rest)) = self.rest.split_at_checked(HEAD) else {
-            self.rest = &[];
-            return Some(Err(TORN));
+/// Cuts bytes into records; the last item is an error if they end within one.
+pub(crate) fn split(bytes: &[u8]) -> impl Iterator<Item = Result<Part<'_>, Error>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (kind, length) = match rest {
+            [] => return None,
+            [kind, low, high, ..] => (*kind, usize::from(u16::from_le_bytes([*low, *high]))),
+            _ => (0, usize::MAX - HEAD), // no head: longer than any bytes
         };
-        let length = usize::from(u16::from_le_bytes([head[1], head[2]]));
-        let Some((body, rest)) = rest.split_at_checked(length) else {
-            self.rest = &[];
-            return Some(Err(TORN));
-        };
-        self.rest = rest;
-        Some(Ok((head[0], body)))
-    }
+        let cut = rest.split_at_checked(HEAD + length);
+        let (whole, tail) = cut.unwrap_or((rest, &[]));
+        rest = tail;
+        Some(cut.map(|_| Part { kind, whole }).ok_or(Error::Decode("the bytes end within a record")))
+    })
 }
