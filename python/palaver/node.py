@@ -54,6 +54,7 @@ class SignalingNode:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._draining = False
+        self._refusing_until = 0.0
         self._ledger = (
             SqliteLedger(Path(settings.node.state_dir) / "rulings.sqlite")
             if settings.node.state_dir
@@ -71,6 +72,7 @@ class SignalingNode:
             wall=time.time,
             entropy=os.urandom,
             spawn=self._spawn,
+            drain=self._refuse_for,
         )
         self.media: AiortcMediaNode | None = None
         if settings.media.embedded:
@@ -92,9 +94,15 @@ class SignalingNode:
     def http_address(self) -> tuple[str, int]:
         return self.side_port.address
 
+    def _refuse_for(self, seconds: float) -> None:
+        """Tells load balancers to send nobody for a while (chaosInject drain)."""
+        self._refusing_until = time.monotonic() + seconds
+
     def why_not_ready(self) -> str | None:
         """One sentence on why no new client should be sent here; None where there is no reason."""
-        return "the node is draining" if self._draining else None
+        if self._draining or time.monotonic() < self._refusing_until:
+            return "the node is draining"
+        return None
 
     async def start(self) -> None:
         """Binds both ports and begins to serve. Raises StartError; then nothing is left running."""
@@ -211,12 +219,20 @@ class SignalingNode:
         }
         calls, errors = _by_label(plane.router.calls), _by_label(plane.messages.errors)
         resumes = _by_label(plane.sessions.resumes)
+        faults = _by_label(plane.sessions.faults.injected)
         media = gauges("media", self.media.stats()) if self.media is not None else []
         return [
             *gauges("signaling", levels),
             Metric("signaling_requests", "counter", "Requests by method.", calls, ("method",)),
             Metric("signaling_errors", "counter", "Error replies by reason.", errors, ("reason",)),
             Metric("signaling_resumes", "counter", "Resumed sessions.", resumes, ("missed",)),
+            Metric(
+                "faults_injected",
+                "counter",
+                "Faults made on purpose.",
+                _by_label(plane.sessions.faults.injected),
+                ("fault",),
+            ),
             *media,
         ]
 

@@ -144,6 +144,7 @@ class Stage:
     ) -> None:
         self.settings = settings or node_settings()
         self.now = 1000.0
+        self.drains: list[float] = []
         self.spawned: list[Coroutine[Any, Any, None]] = []
         self._chance = random.Random(1)
         self._connections = 0
@@ -158,6 +159,7 @@ class Stage:
             wall=lambda: self.now + 1_700_000_000,
             entropy=self._chance.randbytes,
             spawn=self.spawned.append,
+            drain=self.drains.append,
         )
 
     def connect(self, bearer: str | None = None, binary: bool = False) -> Client:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from palaver.settings import (
     AuthSettings,
+    DiagnosticsSettings,
     GatewaySettings,
     HttpSettings,
     LimitSettings,
@@ -28,6 +29,7 @@ def node_settings(
     media: dict[str, Any] | None = None,
     auth: dict[str, Any] | None = None,
     demo: bool = False,
+    chaos: bool = False,
 ) -> Settings:
     """Settings for a test node: free ports, media on 127.0.0.1 only, any origin."""
     return Settings(
@@ -38,4 +40,5 @@ def node_settings(
         auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
         media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
         http=HttpSettings(port=0, demo=demo),
+        diagnostics=DiagnosticsSettings(chaos=chaos),
     )

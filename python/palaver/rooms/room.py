@@ -12,6 +12,7 @@ from palaver.protocol import events
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import PeerInfo, RoomHead
 from palaver.protocol.types import Encoding, Role, Source
+from palaver.rooms.faults import Faults
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.peer_link import PeerLink
@@ -140,9 +141,10 @@ class Room:
     `tell` only notes an event; call `deliver` once the request's reply has been sent.
     """
 
-    def __init__(self, id: str, log: RoomLog, on_change: Callable[[Room], None]) -> None:
+    def __init__(self, id: str, log: RoomLog, faults: Faults, on_change: Callable[[Room], None]) -> None:
         self.id = id
         self.log = log
+        self.faults = faults
         self.version = 1
         self.attributes: dict[str, str] = {}
         self.participants: dict[str, Participant] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from palaver.protocol.close_codes import CloseCode
@@ -121,8 +122,13 @@ class SignalingSession:
         sink = self.sink
         if sink is None or self.corked or entry.seq <= self.last_seq:
             return
-        sink.send(entry.message(self.codec, self.last_seq), entry.event.droppable)
+        message = entry.message(self.codec, self.last_seq)
         self.last_seq = entry.seq
+        faults = self.room.faults if self.room is not None else None
+        if faults is not None and faults.active:
+            faults.send(self, partial(sink.send, message, entry.event.droppable))
+        else:
+            sink.send(message, entry.event.droppable)
 
     def uncork(self) -> None:
         """Sends what came since the cork went in; a log that no longer reaches back is a gap the client must resume over."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
+from palaver.rooms.faults import Faults
 from palaver.rooms.log import RoomLog
 from palaver.rooms.room import LeaveReason, Participant, Room
 from palaver.rooms.session import SignalingSession, Sink
@@ -43,6 +44,7 @@ class SessionManager:
         rooms: RoomSettings,
         entropy: Callable[[int], bytes],
         owner: Callable[[str], tuple[str, int]],
+        clock: Callable[[], float],
     ) -> None:
         self.limits = limits
         self.settings = rooms
@@ -55,6 +57,7 @@ class SessionManager:
         self._tickets: dict[str, SignalingSession] = {}
         self._changed: list[Room] = []
         self.timers = Timers()
+        self.faults = Faults(self.timers, clock, entropy)
 
     def get_active_sessions(self) -> list[SignalingSession]:
         """The sessions that hold a seat, suspended ones included."""
@@ -103,7 +106,7 @@ class SessionManager:
         if room is None:
             _, epoch = self._owner(request.room)
             log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
-            room = self.rooms[request.room] = Room(request.room, log, self._changed.append)
+            room = self.rooms[request.room] = Room(request.room, log, self.faults, self._changed.append)
         participant = Participant(
             request.peer,
             session,

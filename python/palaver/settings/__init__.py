@@ -5,6 +5,7 @@ from palaver.settings.keys import DEV_KEY_ID, dev_keys, state_dir
 from palaver.settings.load import Override, Problem, load, read
 from palaver.settings.tree import (
     AuthSettings,
+    DiagnosticsSettings,
     GatewaySettings,
     HttpSettings,
     LimitSettings,
@@ -18,6 +19,7 @@ from palaver.settings.tree import (
 __all__ = [
     "DEV_KEY_ID",
     "AuthSettings",
+    "DiagnosticsSettings",
     "GatewaySettings",
     "HttpSettings",
     "LimitSettings",

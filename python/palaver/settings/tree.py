@@ -204,7 +204,9 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1000
     stats_per_second: Annotated[
         Count,
-        doc("Sustained quality reports, statistics and traces per second of one connection; five times as many at once."),
+        doc(
+            "Sustained quality reports, statistics and traces per second of one connection; five times as many at once."
+        ),
     ] = 20
     candidates_per_second: Annotated[
         Count,
@@ -272,7 +274,9 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     turn_servers: Annotated[
         Texts,
-        doc("TURN URLs handed to clients with time-limited credentials (coturn: use-auth-secret). Needs turn_secret."),
+        doc(
+            "TURN URLs handed to clients with time-limited credentials (coturn: use-auth-secret). Needs turn_secret."
+        ),
     ] = ()
     turn_secret: Annotated[
         str,
@@ -280,7 +284,9 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     turn_ttl_seconds: Annotated[
         PositiveSeconds,
-        doc("How long TURN credentials are good; longer than the longest call, or clients must refreshToken."),
+        doc(
+            "How long TURN credentials are good; longer than the longest call, or clients must refreshToken."
+        ),
     ] = 43_200.0
 
 
@@ -310,6 +316,13 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
 
 
+class DiagnosticsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    chaos: Annotated[
+        bool,
+        doc("Allow chaosInject to those whose token grants it. Keep it off where people depend on the node."),
+    ] = False
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     node: NodeSettings = NodeSettings()
     gateway: GatewaySettings = GatewaySettings()
@@ -319,3 +332,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = MediaSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    diagnostics: DiagnosticsSettings = DiagnosticsSettings()

@@ -67,6 +67,9 @@ class SignalingMessageHandler:
     def received(self, connection: Connection, message: bytes | bytearray | memoryview) -> None:
         """Decides one whole message; every request in it with an id gets exactly one reply."""
         caller = self._callers[connection.id]
+        faults = self._sessions.faults
+        if faults.active and faults.cuts_off(caller.session):
+            return
         codec = MSGPACK if connection.binary else JSON
         requests, is_batch = codec.requests(bytes(message))
         if not is_batch:

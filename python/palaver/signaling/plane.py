@@ -29,8 +29,9 @@ from palaver.signaling.tokens import TokenVerifier
 class SignalingPlane:
     """Composes sessions, handlers, router and message handler; is also the MediaEvents of its media nodes.
 
-    `clock` is monotonic seconds, `wall` seconds since the Unix epoch, `entropy(n)` n random bytes, and `spawn` runs a
-    coroutine. Call `sessions.advance(now)` at least every 100 ms.
+    `clock` is monotonic seconds, `wall` seconds since the Unix epoch, `entropy(n)` n random bytes, `spawn` runs a
+    coroutine, and `drain(seconds)` makes the node refuse new clients for a while.
+    Call `sessions.advance(now)` at least every 100 ms.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class SignalingPlane:
         wall: Callable[[], float],
         entropy: Callable[[int], bytes],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        drain: Callable[[float], None],
     ) -> None:
         limits = settings.limits
-        self.sessions = SessionManager(limits, settings.rooms, entropy, directory.owner)
+        self.sessions = SessionManager(limits, settings.rooms, entropy, directory.owner, clock)
         self.streams = StreamRouter(self.sessions, media, settings.media, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
         publishing = Publishing(self.sessions, self.streams, limits)
@@ -77,7 +79,9 @@ class SignalingPlane:
             TransportHandler(self.streams, publishing, negotiation, limits),
             MediaControlHandler(self.sessions, self.streams),
             RoomAdminHandler(self.sessions, self.rulings, wall),
-            DiagnosticsHandler(self.sessions, self.streams, directory, node, clock, wall),
+            DiagnosticsHandler(
+                self.sessions, self.streams, directory, settings.diagnostics, node, clock, wall, drain
+            ),
         )
         self.router = SignalingRouter(handlers, AdmissionController())
         self.messages = SignalingMessageHandler(self.router, self.sessions, auth, limits, clock, spawn)

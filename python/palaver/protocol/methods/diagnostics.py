@@ -35,3 +35,26 @@ class TraceEvent(Params):
     traceparent: Annotated[str, Meta(max_length=64, pattern="^[0-9a-f-]+\\Z")] | None = None
     subscribe: Annotated[list[Name], Meta(min_length=1, max_length=32)] | None = None
     ttl_s: Annotated[int, Meta(ge=1, le=3600)] = 300
+
+
+class ChaosInject(Params):
+    fault: Literal[
+        "drop",
+        "delay",
+        "duplicate",
+        "reorder",
+        "partition",
+        "killSession",
+        "slowConsumer",
+        "drain",
+        "mediaFail",
+    ]
+    scope: Literal["self", "session", "room", "node"] = "self"
+    p: Annotated[float, Meta(ge=0, le=1, description="How likely each message is hit.")] = 1.0
+    ms: Annotated[float, Meta(ge=0, le=60_000)] = 0.0
+    ttl_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+
+
+class ChaosInjectResult(Result):
+    fault_id: str
+    until: Annotated[int, Meta(description="Milliseconds since the Unix epoch.")]

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from palaver.protocol.methods.auth import Auth, RefreshToken, ValidateToken
 from palaver.protocol.methods.consumer import ByIds, CreateConsumer, PreferredLayers
-from palaver.protocol.methods.diagnostics import DebugPing, TraceEvent
+from palaver.protocol.methods.diagnostics import ChaosInject, DebugPing, TraceEvent
 from palaver.protocol.methods.media_control import MediaError, Mute, NetworkQuality, Stats
 from palaver.protocol.methods.producer import (
     ById,
@@ -64,4 +64,5 @@ METHODS: dict[str, Method] = {
     "setRole": Method("RoomAdminHandler", SetRole),
     "debugPing": Method("DiagnosticsHandler", DebugPing, "ping"),
     "traceEvent": Method("DiagnosticsHandler", TraceEvent, "stats"),
+    "chaosInject": Method("DiagnosticsHandler", ChaosInject),
 }

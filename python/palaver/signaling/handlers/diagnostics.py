@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from palaver.protocol import events
+from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods.diagnostics import DebugPing, DebugPingResult, TraceEvent
+from palaver.protocol.methods.diagnostics import (
+    ChaosInject,
+    ChaosInjectResult,
+    DebugPing,
+    DebugPingResult,
+    TraceEvent,
+)
 from palaver.protocol.methods.session import Empty
+from palaver.rooms.faults import MAX_ACTIVE, Fault
 from palaver.rooms.session_manager import SessionManager
+from palaver.settings import DiagnosticsSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Message
 from palaver.signaling.ports import RoomDirectory
 from palaver.signaling.router import Verb
 from palaver.signaling.stream_router import StreamRouter
+
+log = logging.getLogger(__name__)
+
+_CLOSES: Final = {
+    "killSession": CloseCode.STATE_GAP,
+    "slowConsumer": CloseCode.SLOW_CONSUMER,
+    "drain": CloseCode.SHUTDOWN,
+}
 
 
 class DiagnosticsHandler:
@@ -22,20 +41,24 @@ class DiagnosticsHandler:
         sessions: SessionManager,
         streams: StreamRouter,
         directory: RoomDirectory,
+        settings: DiagnosticsSettings,
         node: str,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        drain: Callable[[float], None],
     ) -> None:
         self._sessions = sessions
         self._streams = streams
         self._directory = directory
+        self._settings = settings
         self._node = node
         self._clock = clock
         self._wall = wall
+        self._drain = drain
 
     @property
     def routes(self) -> Mapping[str, Verb]:
-        return {"debugPing": self.ping, "traceEvent": self.trace}
+        return {"debugPing": self.ping, "traceEvent": self.trace, "chaosInject": self.inject}
 
     def ping(self, message: Message, params: DebugPing) -> DebugPingResult:
         """How the node is; with the grant `diag` also the path that the ping took, in microseconds per node."""
@@ -71,3 +94,46 @@ class DiagnosticsHandler:
             )
             room.tell(told, to=listening)
         return Empty()
+
+    def inject(self, message: Message, params: ChaosInject) -> ChaosInjectResult:
+        """Makes a fault on purpose: switched on in settings, granted in the token, logged, counted, ending by itself."""
+        room, participant = message.seat
+        if not self._settings.chaos:
+            raise ProtocolError("forbidden", "chaos is off on this node (diagnostics.chaos)", need="chaos")
+        require(message.session.claims, "chaos")
+        faults = self._sessions.faults
+        if len(faults.active) >= MAX_ACTIVE:
+            raise ProtocolError("limit", f"at most {MAX_ACTIVE} faults at once")
+        fault = Fault(
+            id=self._sessions.new_id("f"),
+            kind=params.fault,
+            scope=params.scope,
+            session=message.session.session_id,
+            room=room.id,
+            until=message.now + params.ttl_s,
+            p=params.p,
+            ms=params.ms,
+        )
+        log.warning(
+            "fault injected",
+            extra={"fault": fault.kind, "scope": fault.scope, "id": fault.id, "by": participant.identity},
+        )
+        faults.inject(fault)
+        self._strike_at_once(fault, params.ttl_s, message)
+        return ChaosInjectResult(fault.id, int((self._wall() + params.ttl_s) * 1000))
+
+    def _strike_at_once(self, fault: Fault, ttl: float, message: Message) -> None:
+        """What a fault does in the moment it begins, beside what it does to messages; the caller's socket goes last."""
+        code = _CLOSES.get(fault.kind)
+        if fault.kind == "drain" and fault.scope == "node":
+            self._drain(ttl)
+        for session in self._sessions.get_active_sessions():
+            if not fault.concerns(session) or session.room is None or session.participant is None:
+                continue
+            if fault.kind == "mediaFail" and session.room.media is not None:
+                for transport in session.participant.transports.values():
+                    session.room.media.close_transport(session.room.handle(session.participant, transport.id))
+            elif code is not None and session is message.session:
+                message.then_close = (code, f"chaos: {fault.kind}")
+            elif code is not None and session.sink is not None:
+                session.sink.close(code, f"chaos: {fault.kind}")
