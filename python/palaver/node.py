@@ -230,7 +230,7 @@ class SignalingNode:
                 "faults_injected",
                 "counter",
                 "Faults made on purpose.",
-                _by_label(plane.sessions.faults.injected),
+                faults,
                 ("fault",),
             ),
             *media,
