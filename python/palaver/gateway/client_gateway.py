@@ -136,8 +136,8 @@ class ClientGateway:
             async with asyncio.timeout(table.close_seconds + table.linger_seconds):
                 await table.emptied()
         except TimeoutError:
-            for socket in list(table.sockets):
-                socket.abort()
+            table.abort_all()
+            await table.emptied()  # within a loop turn
         table.stop()
         if self._pull is not None:
             self._pull.accepted.end()

@@ -21,8 +21,9 @@ class MessageHandler(Protocol):
     def received(self, connection: Connection, message: Message) -> None:
         """One whole data message; text is valid UTF-8.
 
-        A memoryview points into the read buffer and is released after the call: decode from it, copy what
-        outlives the call (a msgspec.Raw that was decoded from it counts as such).
+        A memoryview points into the read buffer, which is used again after the call: decode from it, and copy what
+        outlives the call. The view itself is released; slices of it and msgspec.Raw values are not, and would read
+        freed memory.
         """
 
     def disconnected(self, connection: Connection, code: int) -> None:

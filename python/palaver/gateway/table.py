@@ -143,6 +143,12 @@ class ConnectionTable:
             self._empty = self.loop.create_future()
             await self._empty
 
+    def abort_all(self) -> None:
+        for socket in list(self.sockets):
+            socket.abort()
+        for half_open in list(self.half_open):
+            half_open.due(self.clock())
+
     def _tell_if_empty(self) -> None:
         if self._empty is not None and not self._empty.done() and not self.sockets and not self.half_open:
             self._empty.set_result(None)
