@@ -93,17 +93,20 @@ class Room:
         return list(self._differences(peers, producers))
 
     def _differences(self, peers: dict[str, Peer], producers: dict[str, Producer]) -> Iterator[Event]:
-        for id in producers.keys() - self.producers.keys():
+        stayed = {
+            id for id in producers.keys() & self.producers.keys() if _same(producers[id], self.producers[id])
+        }
+        for id in producers.keys() - stayed:
             yield Event("producerClosed", {"id": id, "peer": producers[id].peer, "reason": "missed"})
         for id in peers.keys() - self.peers.keys():
             yield Event("peerLeft", {"peer": id, "reason": "missed"})
         for id, peer in self.peers.items():
             if id not in peers:
-                yield Event("peerJoined", {"peer": id, **_wire(peer)})
+                yield Event("peerJoined", {"peer": id, **_wire(peer), "suspended": False})
             if peer.suspended != (id in peers and peers[id].suspended):
                 yield Event("peerSuspended" if peer.suspended else "peerResumed", {"peer": id})
         for id, producer in self.producers.items():
-            if id not in producers:
+            if id not in stayed:
                 yield Event("producerAdded", _wire(producer) | {"id": id})
             elif producer.paused != producers[id].paused:
                 name = "producerPaused" if producer.paused else "producerResumed"
@@ -131,6 +134,11 @@ class Room:
                 producer.paused = event.name == "producerPaused"
             case "roomLocked" | "roomUnlocked":
                 self.locked = event.name == "roomLocked"
+
+
+def _same(old: Producer, new: Producer) -> bool:
+    """Ids are chosen by clients, so that the same id may name another producer by now."""
+    return (old.peer, old.kind, old.source) == (new.peer, new.kind, new.source)
 
 
 def _wire(thing: Peer | Producer) -> dict[str, Any]:

@@ -31,10 +31,9 @@ BACKOFF_LIMIT_SECONDS = 10.0
 """The wait before the n-th attempt is drawn from 0 … min(limit, 0.5 · 2ⁿ): full jitter spreads a restarted
 node's clients.
 """
-SILENCE = 2.5
-"""Heartbeat intervals without a word from the node after which the socket is given up (as the node does,
-protocol § 5).
-"""
+SILENT_BEATS = 3
+"""Heartbeats in a row without a word from the node after which the socket is given up. Counted, not timed: a loop
+that stood still has not heard anything either."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ class Session:
         self._calls = Calls()
         self._ticket: str | None = None
         self._seq = 0
-        self._heard = 0.0
+        self._heard = False
         self._ended = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -205,20 +204,23 @@ class Session:
         self._tasks[name] = asyncio.create_task(work, name=f"{name}: {self.url}")
 
     async def _heartbeats(self, interval: float) -> None:
-        self._heard = time.monotonic()
+        self._heard, silent = True, 0
+        await asyncio.sleep(interval)
         while True:
-            await asyncio.sleep(interval)
-            if time.monotonic() - self._heard > SILENCE * interval:
+            silent = 0 if self._heard else silent + 1
+            self._heard = False
+            if silent >= SILENT_BEATS:
                 self._drop(CloseCode.NO_PONG, "the node is silent")
                 return
             rtt = None if self.rtt_seconds is None else round(self.rtt_seconds * 1000, 3)
             sent = time.monotonic()
             try:
                 params = {"t": time.time() * 1000, "rttMs": rtt, "seqSeen": self._seq}
-                await self.call_now("heartbeat", params, seconds=SILENCE * interval)
+                await self.call_now("heartbeat", params, seconds=interval)
                 self.rtt_seconds = time.monotonic() - sent
             except ClientError as error:
                 _log.debug("a heartbeat failed: %s", error)
+            await asyncio.sleep(sent + interval - time.monotonic())
 
     # details: messages
 
@@ -227,7 +229,7 @@ class Session:
             self._line.socket.send(self._codec.request(call.id, call.method, call.params), self._codec.binary)
 
     def _message(self, line: _Line, data: bytes) -> None:
-        self._heard = time.monotonic()
+        self._heard = True
         try:
             for message in self._codec.decode(data):
                 if line is not self._line:
