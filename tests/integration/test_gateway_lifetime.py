@@ -307,6 +307,25 @@ async def test_closes_can_be_spread_over_time() -> None:
 
 
 @on_uvloop
+async def test_a_second_close_does_not_wait_for_the_spread_of_the_first() -> None:
+    handler = Recorder()
+    async with (
+        serving(handler) as gateway,
+        RawWebSocket.open(gateway) as one,
+        RawWebSocket.open(gateway) as two,
+    ):
+        await handler.until(lambda: len(handler.connections) == 2)
+        first = asyncio.ensure_future(gateway.close(spread_seconds=3600.0))
+        await turns()
+        assert len(handler.ended) == 1
+        for client in (one, two):
+            client.send(close_frame(4001))
+        await gateway.close()
+        first.cancel()
+        assert sorted([await one.close_code(), await two.close_code()]) == [4001, 4001]
+
+
+@on_uvloop
 async def test_run_serves_until_close() -> None:
     handler = Recorder()
     async with serving() as other:
@@ -335,9 +354,7 @@ async def test_a_connection_that_is_gone_leaves_nothing_behind() -> None:
         assert len(gateway.table.wheel) == 0
         remains = [weakref.ref(connection) for connection in handler.connections]
         handler.connections.clear()
-        await asyncio.sleep(0.02)  # picows keeps a broken parser for 10 ms
-        gc.collect()
-        assert [reference() for reference in remains] == [None] * 3
+        await until(lambda: not gc.collect() and not any(reference() for reference in remains))
 
 
 @pytest.mark.parametrize("clients", [50])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ssl
 import time
@@ -115,11 +116,11 @@ class ClientGateway:
         """Stops listening and closes every connection with `code`.
 
         The closes are spread over `spread_seconds`, so that the clients do not all come back at once. Waits until
-        all are gone, at most for the time that closing handshakes may take, and tears down the rest. Safe to call
-        again.
+        all are gone, at most for the time that closing handshakes may take, and tears down the rest. A second call
+        need not wait for the first: it closes at once what that has left open.
         """
         table = self.table
-        if self._server is None or table.closing:
+        if self._server is None or self._closed.is_set():
             return
         table.closing = True
         self._server.close()
@@ -137,7 +138,9 @@ class ClientGateway:
                 await table.emptied()
         except TimeoutError:
             table.abort_all()
-            await table.emptied()  # within a loop turn
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(table.linger_seconds):
+                    await table.emptied()  # within a loop turn
         table.stop()
         if self._pull is not None:
             self._pull.accepted.end()

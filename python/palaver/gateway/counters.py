@@ -43,4 +43,4 @@ class GatewayCounters:
         """Exceptions out of the message handler."""
 
     def count_close(self, code: int) -> None:
-        self.closes[code if code in _NAMED_CODES else OTHER_CODE] += 1
+        self.closes[int(code) if code in _NAMED_CODES else OTHER_CODE] += 1

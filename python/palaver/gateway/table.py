@@ -64,7 +64,7 @@ class ConnectionTable:
         self._half_open_per_address: Counter[str] = Counter()
         self._dirty: list[Socket] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._empty: asyncio.Future[None] | None = None
+        self._news = asyncio.Event()
         self._tracebacks = Bucket(rate=1.0, burst=10.0)
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class ConnectionTable:
             self.half_open.discard(entry)
             self.counters.half_open = len(self.half_open)
             _count_down(self._half_open_per_address, address)
-            self._tell_if_empty()
+            self._news.set()
 
     def is_full(self) -> bool:
         return len(self.sockets) >= self.settings.max_connections
@@ -135,23 +135,19 @@ class ConnectionTable:
             self.counters.connections_open -= 1
             _count_down(self._per_address, socket.address)
             self.wheel.discard(socket)
-            self._tell_if_empty()
+            self._news.set()
 
     async def emptied(self) -> None:
         """Returns when no socket is left."""
         while self.sockets or self.half_open:
-            self._empty = self.loop.create_future()
-            await self._empty
+            self._news.clear()
+            await self._news.wait()
 
     def abort_all(self) -> None:
         for socket in list(self.sockets):
             socket.abort()
         for half_open in list(self.half_open):
             half_open.due(self.clock())
-
-    def _tell_if_empty(self) -> None:
-        if self._empty is not None and not self._empty.done() and not self.sockets and not self.half_open:
-            self._empty.set_result(None)
 
     def report_end(self, socket: Connection, code: int) -> None:
         try:

@@ -130,7 +130,7 @@ class HalfOpen(asyncio.BufferedProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         self._answered = True
-        self._table.counters.refused[refusal.status] += 1
+        self._table.counters.refused[int(refusal.status)] += 1
         log.debug("handshake from %s refused with %d: %s", self._peer, refusal.status, refusal.why)
         self._transport.write(refusal.response())
         self._head.clear()
