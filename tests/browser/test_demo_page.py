@@ -233,6 +233,43 @@ async def test_a_final_close_is_told_in_words_and_not_retried(browser: Browser, 
         assert wire.opened == 1
 
 
+@pytest.mark.parametrize(
+    ("ban", "text"),
+    [
+        ({}, "A moderator removed you from the room."),
+        ({"ban": {"scope": "room", "ttlS": 60}}, "You are banned from this room."),
+    ],
+)
+async def test_whoever_is_kicked_is_told_and_stays_out(
+    browser: Browser, ban: dict[str, Any], text: str
+) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna"), "anna") as anna,
+        participant(browser, link(node, "ben"), "ben") as ben,
+    ):
+        await anna.is_in(2)
+        moderator = await Client.join(ben.page, node.url, node.token("mo", room=ROOM, role="moderator"))
+        await moderator.call("kickUser", {"identity": "anna", **ban})
+        await problem(anna, text)
+        await expect(ben.tile("anna")).to_have_count(0)
+        if ban:
+            await anna.click("join")
+            await problem(anna, text)
+
+
+async def test_a_locked_room_is_told_in_words(browser: Browser) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "ben"), "ben") as ben,
+    ):
+        await ben.is_in(1)
+        moderator = await Client.join(ben.page, node.url, node.token("mo", room=ROOM, role="moderator"))
+        await moderator.call("lockRoom", {"mode": "closed"})
+        async with participant(browser, link(node, "anna"), "anna") as anna:
+            await problem(anna, "The room is locked.")
+
+
 async def test_a_moderator_mutes_lifts_it_and_asks(browser: Browser) -> None:
     async with (
         running_node(demo=True) as node,

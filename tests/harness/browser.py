@@ -36,6 +36,13 @@ FLAGS = (
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 )
 
+# A small picture: the embedded media node encodes each one anew for everybody, and the machine may be slow.
+SMALL_CAMERA = """{
+    const ask = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+    if (ask) navigator.mediaDevices.getUserMedia = (what) => ask(
+        what.video ? { ...what, video: { width: 320, height: 180, frameRate: 10 } } : what);
+}"""
+
 _TILE = "document.querySelector(`.tile[data-identity=${CSS.escape(identity)}] video`)"
 # Resolves once the picture differs from the first one, both drawn to a canvas.
 _MOVES = f"""async (identity) => {{
@@ -218,7 +225,7 @@ async def participant(
     context = await browser.new_context(viewport={"width": 900, "height": 600})
     try:
         page = await context.new_page()
-        for script in scripts:
+        for script in (SMALL_CAMERA, *scripts):
             await page.add_init_script(script)
         if wire is not None:
             await wire.attach(page)

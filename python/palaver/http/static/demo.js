@@ -335,11 +335,12 @@ function notice(text, action) {
 }
 
 function askForClick() {
-  const run = () => {
-    $("notice").hidden = true;
+  const play = () => {
     for (const tile of visit?.tiles.values() ?? []) tile.play().catch(() => {});
   };
-  notice("The browser waits for a click before it plays sound.", { label: "Play", run });
+  // Any click or key will do, also when another message has taken the place of this one.
+  for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, play, { once: true });
+  notice("The browser waits for a click before it plays sound.", { label: "Play", run: () => ($("notice").hidden = true) });
 }
 
 $("join-form").addEventListener("submit", (/** @type {Event} */ event) => {
