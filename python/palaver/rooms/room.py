@@ -88,7 +88,7 @@ class Participant:
 
     @property
     def is_moderator(self) -> bool:
-        return self.rank >= RANK["moderator"] or self.grants.room_admin
+        return self.rank >= RANK["moderator"]
 
     @property
     def effective_grants(self) -> dict[str, Any]:
@@ -96,8 +96,7 @@ class Participant:
         grants: dict[str, Any] = msgspec.to_builtins(self.grants)
         if self.role == "observer":
             grants["canPublish"] = grants["canPublishData"] = False
-        if self.is_moderator:
-            grants["roomAdmin"] = True
+        grants["roomAdmin"] = self.is_moderator
         return grants
 
     @property

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from palaver.errors import SettingsError
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.types import Attributes, Name, Role, Source
-from palaver.rooms.role import Claims, Grants
+from palaver.rooms.role import RANK, Claims, Grants
 from palaver.settings import AuthSettings
 
 MIN_SECRET_BYTES: Final = 32
@@ -206,12 +206,18 @@ def _claims(payload: _Payload, key_id: str) -> Claims:
         expires_at=payload.exp,
         key_id=key_id,
         grants=grants,
-        role=payload.role or ("moderator" if video.room_admin else "participant"),
+        role=_role(payload),
         name=payload.name or "",
         attributes=payload.attributes or {},
         issued_at=payload.iat,
         token_id=payload.jti or "",
     )
+
+
+def _role(payload: _Payload) -> Role:
+    """`roomAdmin` makes at least a moderator, whatever the role says."""
+    role = payload.role or "participant"
+    return "moderator" if payload.video.room_admin and RANK[role] < RANK["moderator"] else role
 
 
 def mint(

@@ -125,7 +125,7 @@ class SessionHandler:
         lock = room.lock if room is not None else None
         if room is None or lock is None or claims.identity in room.peer_of or claims.identity in lock.admit:
             return
-        if RANK[claims.role] >= RANK["moderator"] or claims.grants.room_admin:
+        if RANK[claims.role] >= RANK["moderator"]:
             return
         if lock.mode == "knock":
             name = claims.name if request.name is None else request.name
