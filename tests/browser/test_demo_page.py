@@ -10,6 +10,7 @@ from playwright.async_api import Browser, expect
 
 from harness.browser import DEADLINE, Client, Participant, Wire, join_link, participant
 from harness.node import RunningNode, node_settings, running_node
+from palaver.signaling.ports import Answer, Direction, MediaUnavailable, TransportHandle
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -311,6 +312,32 @@ async def test_without_a_camera_one_can_still_watch(browser: Browser, mode: str)
         await ben.shows("anna", camera="off", microphone="off")
 
 
+@pytest.mark.parametrize("claims", [{"role": "observer"}, {"canPublish": False}])
+async def test_who_may_only_watch_is_not_asked_for_a_camera(browser: Browser, claims: dict[str, Any]) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna", **claims), "anna", [NO_DEVICES]) as anna,
+        participant(browser, link(node, "ben"), "ben") as ben,
+    ):
+        await ben.is_in(2)
+        await expect(anna.page.locator("#notice")).to_contain_text("You are here to watch")
+        await anna.sees("ben")
+
+
+@MODES
+async def test_what_the_token_does_not_allow_is_not_sent_and_the_rest_is(browser: Browser, mode: str) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "anna", mode, canPublishSources=["camera"]), "anna") as anna,
+        participant(browser, link(node, "ben", mode), "ben") as ben,
+    ):
+        await anna.is_in(2)
+        await expect(anna.page.locator("#notice")).to_contain_text("This token does not allow that.")
+        await expect(anna.page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+        await ben.shows("anna", camera="on", microphone="off")
+        await ben.sees("anna")
+
+
 @MODES
 async def test_a_camera_that_was_denied_can_be_turned_on_later(browser: Browser, mode: str) -> None:
     async with (
@@ -444,6 +471,29 @@ async def test_a_silent_server_is_given_up_and_found_again(browser: Browser) -> 
         wire.silent = True
         await wire.connects(2)
         await anna.is_in(1)
+
+
+async def test_a_media_node_that_is_busy_is_asked_again(browser: Browser) -> None:
+    async with (
+        running_node(demo=True) as node,
+        participant(browser, link(node, "ben"), "ben") as ben,
+    ):
+        await ben.is_in(1)
+        media = node.node.media
+        assert media is not None
+        accept, refusals = media.accept_offer, iter(["send", "recv"])
+
+        async def busy(handle: TransportHandle, direction: Direction, sdp: str) -> Answer:
+            if next(refusals, None):
+                raise MediaUnavailable("no room for more")
+            return await accept(handle, direction, sdp)
+
+        media.accept_offer = busy  # type: ignore[method-assign]  # a media node at its limit, for two offers
+        async with participant(browser, link(node, "anna"), "anna") as anna:
+            await expect(anna.page.locator("#notice")).to_contain_text(
+                "The media node cannot take this call now"
+            )
+            await see_each_other(anna, ben)
 
 
 @MODES

@@ -104,7 +104,7 @@ async function enter(token, room, mode) {
   $("room-name").textContent = room;
   $("room-name").focus();
   showButtons();
-  if (client.you?.grants?.canPublish === false) notice("You are here to watch: this token does not let you send.");
+  if (client.you?.grants?.canPublish === false || client.you?.role === "observer") notice("You are here to watch: this token does not let you send.");
   else await openDevices(here, SOURCES);
 }
 
@@ -229,6 +229,7 @@ async function openDevices(here, sources) {
   const published = here.call.publish(tracks);
   showButtons();
   await published;
+  for (const source of sources) if (!here.call.local.has(source)) tracks[source]?.stop();
   showButtons();
 }
 

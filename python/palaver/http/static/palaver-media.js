@@ -51,9 +51,9 @@ export class MediaNodeCall extends Call {
   publish(tracks) {
     this.take(tracks);
     const round = this.#round;
-    return (this.#publishing = this.#publishing.then(() => this.#produce(round)).catch((error) => {
-      if (round === this.#round) this.problem(error);
-    }));
+    return (this.#publishing = this.#publishing
+      .then(() => this.#produce(round))
+      .catch((error) => this.#failed(error, round)));
   }
 
   mutedChanged() {
@@ -80,7 +80,13 @@ export class MediaNodeCall extends Call {
     await send.accept({ type: "answer", sdp });
     for (const { local, transceiver } of parts) {
       if (round !== this.#round) return;
-      await this.produce(local, { transport: send.name, mid: transceiver.mid });
+      try {
+        await this.produce(local, { transport: send.name, mid: transceiver.mid });
+      } catch (error) {
+        if (!(error instanceof RequestRefused && error.retry === "never")) throw error;
+        this.problem(error); // the others may be sent all the same
+        this.mutedChanged();
+      }
     }
   }
 
@@ -93,17 +99,26 @@ export class MediaNodeCall extends Call {
         states.includes(/** @type {any} */ (state)));
       this.emit("connection", { peer: null, state: worst });
       if (worst === "connected") this.#failures = 0;
-      if (worst === "failed") {
-        const round = this.#round;
-        setTimeout(() => round === this.#round && this.#restart(false), retryMs(this.#failures++));
-      }
+      if (worst === "failed") this.#restartLater();
     };
     return transport;
   }
 
+  /** @param {any} error @param {number} round */
+  #failed(error, round) {
+    if (round !== this.#round) return;
+    this.problem(error);
+    if (error.retry !== "never") this.#restartLater();
+  }
+
+  #restartLater() {
+    const round = this.#round;
+    setTimeout(() => round === this.#round && this.#restart(false), retryMs(this.#failures++));
+  }
+
   /** Makes everything anew; a session that is still the same is told to forget the old. @param {boolean} fresh */
   #restart(fresh) {
-    if (this.closed) return;
+    if (this.closed || this.client.state === "closed") return;
     if (!fresh) {
       const tell = (/** @type {string} */ verb, /** @type {string} */ id) => this.client.call(verb, { id }).catch(() => {});
       for (const { producer } of this.local.values()) if (producer) void tell("closeProducer", producer);
@@ -135,7 +150,7 @@ export class MediaNodeCall extends Call {
         if (round !== this.#round) return;
       }
     } catch (error) {
-      if (round === this.#round) this.problem(error);
+      this.#failed(error, round);
     }
     if (round === this.#round) this.#consuming = false;
   }
