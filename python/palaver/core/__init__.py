@@ -22,6 +22,9 @@ try:
         NodeRecord,
         ReplayGuard,
         SignatureError,
+        State,
+        StateStore,
+        WriteAheadLog,
         rendezvous,
     )
 except ModuleNotFoundError as error:
@@ -59,6 +62,9 @@ __all__ = [
     "ReplayGuard",
     "Row",
     "SignatureError",
+    "State",
+    "StateStore",
     "Status",
+    "WriteAheadLog",
     "rendezvous",
 ]

@@ -21,7 +21,9 @@ threads
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar, final
+from os import PathLike
+from types import TracebackType
+from typing import Literal, TypeVar, final
 
 from palaver.core.types import Members, Priority, Row, Status
 
@@ -46,6 +48,9 @@ __all__ = [
     "NodeRecord",
     "ReplayGuard",
     "SignatureError",
+    "State",
+    "StateStore",
+    "WriteAheadLog",
     "rendezvous",
 ]
 
@@ -586,6 +591,116 @@ class ReplayGuard:
         known.
         """
     def __len__(self) -> int: ...
+
+@final
+class WriteAheadLog:
+    """Durable changes in a file: ``append`` before you acknowledge, ``replay`` after a crash.
+
+    ``policy`` says when written changes are forced to the disk (fdatasync). ``always``: before ``append``
+    returns, so that nothing acknowledged is ever lost. ``interval``: with the first append after ``interval``
+    seconds, and whenever you call ``sync``; losing power loses at most what came since, a killed process
+    loses nothing. ``never``: when the system likes.
+
+    ``first_seq`` is the number that the first change of a new log gets: give the ``seq`` of the loaded State
+    plus 1. A log whose changes all come before it is contained in that State and begins anew.
+
+    The file is locked (``path.lock``), readable by its owner only, and mended when opened. A last frame that
+    was not written to its end is cut off: ``torn_bytes`` says how much. A bad frame with good ones behind it
+    means that the medium lost acknowledged changes: the file is kept as ``path.corrupt-N`` (``quarantined``),
+    the changes before the bad frame stay, the others must be recovered from peers.
+
+    Raises ArgumentError for an unknown policy or a change above 1 MiB and OSError when the disk is full,
+    fails, or somebody else has the log open (BlockingIOError). An append that raises was not acknowledged;
+    after a failed fsync, or one that could not be undone, every call raises until the log is opened again.
+    """
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        *,
+        policy: Literal["always", "interval", "never"] = "interval",
+        interval: float = 0.2,
+        first_seq: int = 1,
+    ) -> WriteAheadLog: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def torn_bytes(self) -> int:
+        """How many bytes of an unfinished frame were cut off when the log was opened."""
+    @property
+    def quarantined(self) -> str | None:
+        """Where the corrupt file is kept, if it was corrupt when the log was opened."""
+    @property
+    def next_seq(self) -> int:
+        """The number that the next change gets; they rise by one, also over ``reset``."""
+    def append(self, change: bytes, *, kind: int = 0) -> int:
+        """Writes one change and returns its number. ``kind`` (0 to 255) is yours to give a meaning."""
+    def append_many(self, changes: Sequence[bytes], *, kind: int = 0) -> None:
+        """Writes all changes or none, with one system call and at most one fsync."""
+    def replay(self) -> list[tuple[int, int, bytes]]:
+        """All changes as ``(seq, kind, change)``, in order."""
+    def sync(self) -> None:
+        """Forces what was written to the disk."""
+    def reset(self) -> None:
+        """Begins the log anew, when a saved State contains all its changes. Durable when it returns."""
+    def close(self) -> None:
+        """Syncs, closes and unlocks."""
+    def __enter__(self) -> WriteAheadLog: ...
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+@final
+class StateStore:
+    """Persistence of the view and of the own incarnation, in a directory of its own.
+
+    The directory is made if need be (mode 0700) and locked; files are readable by their owner only. Raises
+    OSError when the disk is full or fails, or somebody else has the store open (BlockingIOError), and
+    DecodeError when the file of the reserved incarnation is damaged.
+    """
+
+    def __new__(cls, directory: str | PathLike[str]) -> StateStore: ...
+    @property
+    def directory(self) -> str: ...
+    def save_membership(self, table: MembershipTable, *, seq: int = 0) -> None:
+        """Saves the view durably: a new file, fsync, rename, fsync of the directory. The one before is kept.
+
+        ``seq`` is the number of the last change of a WriteAheadLog that is in the table; ``reset`` the log
+        afterwards.
+        """
+    def load_state(self) -> State | None:
+        """The saved view, the one before if that is damaged, None if there is neither.
+
+        Raises DecodeError when there are only damaged ones: begin with an empty table and recover from peers.
+        """
+    def first_incarnation(self, *, unix_time: float | None = None) -> int:
+        """The incarnation to begin a life with, durably reserved together with the 1,024 after it.
+
+        Above every one that an earlier life may have used, and at least Unix seconds × 2**16, which makes up
+        for a lost disk. ``unix_time`` is the system's if left out.
+        """
+    def cover_incarnation(self, incarnation: int) -> None:
+        """Call it before you use a higher incarnation, for example to refute: one write for each 1,024."""
+    def close(self) -> None:
+        """Unlocks."""
+
+@final
+class State:
+    """A view that was saved."""
+
+    @property
+    def snapshot(self) -> bytes:
+        """For ``MembershipTable.merge_bytes``."""
+    @property
+    def seq(self) -> int:
+        """Changes of the log up to this number are contained."""
+    @property
+    def is_previous(self) -> bool:
+        """Whether this is the one before the last, because that is damaged or was being replaced."""
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:
     """The owner of ``key`` among the nodes of ``weights``, then its successors: at most ``count`` node ids.

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use palaver_core::{Entry, Error, IdHashBuilder, NodeId, Precedence, Status, Time};
 use pyo3::exceptions::{PyOSError, PyTypeError};
@@ -102,6 +103,14 @@ pub(crate) fn now(py: Python<'_>, given: Option<f64>) -> PyResult<Time> {
     match given {
         Some(given) => seconds(given),
         None => seconds(MONOTONIC.import(py, "time", "monotonic")?.call0()?.extract()?),
+    }
+}
+
+/// Whole seconds of Unix time: those given, or the system's.
+pub(crate) fn wall_clock(given: Option<f64>) -> PyResult<u64> {
+    match given {
+        Some(given) => Ok(seconds(given)?.seconds() as u64), // saturates
+        None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
     }
 }
 

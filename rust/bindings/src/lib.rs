@@ -9,6 +9,7 @@ mod convert;
 mod envelope;
 mod error;
 mod failure_detector;
+mod files;
 mod keys;
 mod lock;
 mod membership;
@@ -16,7 +17,9 @@ mod node;
 mod node_record;
 mod placement;
 mod replay;
+mod state_store;
 mod strategy;
+mod wal;
 
 /// The native part of palaver.core.
 #[pyo3::pymodule(gil_used = false)]
@@ -46,5 +49,9 @@ mod _native {
     #[pymodule_export]
     use crate::replay::ReplayGuard;
     #[pymodule_export]
+    use crate::state_store::{State, StateStore};
+    #[pymodule_export]
     use crate::strategy::{FanoutStrategy, GossipStrategy};
+    #[pymodule_export]
+    use crate::wal::WriteAheadLog;
 }

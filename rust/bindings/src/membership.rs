@@ -13,7 +13,7 @@ use crate::node_record::NodeRecord;
 
 /// One node's view of the cluster, as a join-semilattice. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
-pub(crate) struct MembershipTable(Locked<core::MembershipTable>);
+pub(crate) struct MembershipTable(pub(crate) Locked<core::MembershipTable>);
 
 #[pymethods]
 impl MembershipTable {

@@ -21,9 +21,11 @@ mod placement;
 pub mod record;
 mod replay;
 mod signature;
+mod state;
 mod status;
 mod strategy;
 mod time;
+mod wal;
 
 pub use backoff::{BackoffLimits, GossipBackoff};
 pub use broadcast_buffer::{BroadcastBuffer, ChangeKey, Priority};
@@ -41,6 +43,10 @@ pub use node_record::{NodeRecord, RecordOrder};
 pub use placement::rendezvous;
 pub use replay::{DEFAULT_MAX_SENDERS, REPLAY_WINDOW, ReplayGuard};
 pub use signature::{Claim, PublicKey, Signed, verify, verify_batch, verify_claims};
+pub use state::{
+    INCARNATIONS_RESERVED, SavedState, ceiling_for, decode_ceiling, encode_ceiling, first_incarnation,
+};
 pub use status::{MAX_INCARNATION, Precedence, Status};
 pub use strategy::{FanoutStrategy, GossipStrategy};
 pub use time::Time;
+pub use wal::{Frame, LOG_HEAD, LogEnd, LogWriter, Replay, replay};

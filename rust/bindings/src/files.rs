@@ -1,0 +1,133 @@
+//! The few file operations that durability needs, each with its fsync.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use palaver_core::Error;
+use pyo3::PyErr;
+use pyo3::exceptions::PyOSError;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::Refused;
+
+/// What went wrong with which file; becomes an OSError with errno and filename.
+pub(crate) struct FileError {
+    errno: i32,
+    reason: String,
+    path: PathBuf,
+}
+
+impl FileError {
+    pub(crate) fn new(path: &Path, error: &io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or_default();
+        Self { errno, reason: error.to_string(), path: path.to_owned() }
+    }
+}
+
+impl From<FileError> for PyErr {
+    fn from(FileError { errno, reason, path }: FileError) -> Self {
+        PyOSError::new_err((errno, format!("{reason}; nothing was acknowledged"), path.display().to_string()))
+    }
+}
+
+/// How a call of something durable fails.
+pub(crate) enum Failure {
+    File(FileError),
+    Refused(Refused),
+    /// An earlier write or sync failed half-way, so that nobody knows what the disk holds; or it has been closed.
+    Broken(PathBuf),
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::File(error) => error.into(),
+            Failure::Refused(refused) => refused.into(),
+            Failure::Broken(path) => FileError {
+                errno: Errno::BADF.raw_os_error(),
+                reason: "it is closed, or an earlier write failed and left it in doubt: open it again"
+                    .to_owned(),
+                path,
+            }
+            .into(),
+        }
+    }
+}
+
+/// Names the file that an operation failed on.
+pub(crate) fn on<T>(path: &Path, result: io::Result<T>) -> Result<T, FileError> {
+    result.map_err(|error| FileError::new(path, &error))
+}
+
+/// Opens a file that only its owner may read, and makes it if there is none.
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
+    let opened =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    on(path, opened)
+}
+
+/// A lock that ends with the process, whatever ends it.
+pub(crate) fn lock(path: &Path) -> Result<File, FileError> {
+    let file = open(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(errno @ Errno::WOULDBLOCK) => Err(FileError {
+            errno: errno.raw_os_error(),
+            reason: "somebody else has it open".to_owned(),
+            path: path.to_owned(),
+        }),
+        Err(errno) => on(path, Err(errno.into())),
+    }
+}
+
+/// The whole file, None if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => on(path, Err(error)),
+    }
+}
+
+/// Writes a new file next to `path`, makes it durable and gives it the name: readers see the old content or the new.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, FileError> {
+    let new = beside(path, "new");
+    let file = open(&new)?;
+    on(&new, file.set_len(0).and_then(|()| (&file).write_all(bytes)).and_then(|()| file.sync_all()))?;
+    rename(&new, path)?;
+    Ok(file)
+}
+
+/// Renames durably: the directory is synced.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    on(from, std::fs::rename(from, to))?;
+    let directory = match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    on(directory, File::open(directory).and_then(|directory| directory.sync_all()))
+}
+
+/// `name.suffix` in the same directory.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
