@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format autobahn clean
+.PHONY: help run setup test lint format autobahn docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -47,6 +47,9 @@ lint: setup ## every check that is not a test
 
 autobahn: setup ## run the Autobahn fuzzing client against the gateway (skips without Python 2.7)
 	@$(BIN)/python tests/autobahn/run.py $(CASES)
+
+docs: setup ## put the generated tables into the documentation
+	@$(BIN)/python docs/generate.py
 
 format: setup ## put the code into its form
 	$(BIN)/ruff check -q --fix python tests benches
