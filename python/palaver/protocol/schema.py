@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 import msgspec
 
 from palaver.protocol.close_codes import CloseCode
-from palaver.protocol.codec import Envelope
 from palaver.protocol.errors import REASONS
 from palaver.protocol.events import Event
 from palaver.protocol.methods.table import METHODS
@@ -43,7 +42,6 @@ def openrpc(version: str) -> dict[str, Any]:
             for name, method in METHODS.items()
         ],
         "components": {"schemas": components},
-        "x-envelope": _portable(msgspec.json.schema(Envelope)),
         "x-events": {
             name: {"params": _reference(event), "head": ["epoch", "seq", "prev"]}
             for name, event in told.items()
