@@ -151,6 +151,8 @@ class Media:
         known = self.client.room.producers.get(producer)
         if known is None:
             raise MediaEnded(f"there is no producer {producer} in the room")
+        if known.kind not in SOURCES:
+            raise MediaEnded(f"producer {producer} is {known.kind}, which this client does not receive")
         subscription = Subscription(self, _id(), known, paused)
         self.subscriptions[subscription.id] = subscription
         try:

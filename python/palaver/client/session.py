@@ -32,8 +32,9 @@ BACKOFF_LIMIT_SECONDS = 10.0
 node's clients.
 """
 SILENT_BEATS = 3
-"""Heartbeats in a row without a word from the node after which the socket is given up. Counted, not timed: a loop
-that stood still has not heard anything either."""
+"""Heartbeats in a row without a word from the node after which the socket is given up. Counted, not timed: a
+loop that stood still has not heard anything either.
+"""
 
 _log = logging.getLogger(__name__)
 

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
 from palaver.client.client import Client
 from palaver.client.errors import MediaEnded
-from palaver.rtc import Description, IceServer, SdpError, apply_description, close_connection, peer_connection
+from palaver.rtc import (
+    Description,
+    IceServer,
+    SdpError,
+    apply_description,
+    close_connection,
+    peer_connection,
+    with_loopback,
+)
 
 CONNECT_SECONDS = 30.0
 
 
 def new_connection(client: Client) -> RTCPeerConnection:
-    """Makes a peer connection with the room's ICE servers, on the client's addresses."""
+    """Makes a peer connection with the room's ICE servers, on the client's addresses.
+
+    Where none were chosen: all of the host, and loopback too if the node is reached over it.
+    """
     servers = [IceServer(s["urls"], s.get("username"), s.get("credential")) for s in client.room.ice_servers]
-    return peer_connection(servers, client.addresses)
+    return peer_connection(servers, client.addresses or (with_loopback() if _on_loopback(client.url) else ()))
+
+
+def _on_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 class NodeTransport:

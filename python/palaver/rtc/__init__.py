@@ -4,6 +4,7 @@ Importing this package imports aiortc (a third of a second, some tens of megabyt
 connection is really wanted.
 """
 
+from palaver.rtc.addresses import with_loopback
 from palaver.rtc.candidates import AnyCandidate
 from palaver.rtc.connection import (
     IceServer,
@@ -29,4 +30,5 @@ __all__ = [
     "apply_description",
     "close_connection",
     "peer_connection",
+    "with_loopback",
 ]

@@ -29,6 +29,11 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 ice.get_host_addresses = _host_addresses
 
 
+def with_loopback() -> tuple[str, ...]:
+    """Every address of this host, loopback first: for talking to a node on the same machine, network or not."""
+    return "127.0.0.1", *_every_address(True, True)
+
+
 @contextlib.contextmanager
 def gathering_on(addresses: Sequence[str]) -> Iterator[None]:
     """Candidates gathered inside (and in tasks started inside) are on these IP addresses, loopback among them

@@ -76,6 +76,10 @@ class _PeerConnection(RTCPeerConnection):
         self._connecting.add(task)
         try:
             await getattr(super(), CONNECT)()
+        except IndexError:
+            # It came upon a section of the description that is just being set, and looked it up in the one before.
+            # Setting a description starts this anew at its end, which then finds all sections.
+            _log.debug("a new description came while connecting")
         finally:
             self._connecting.discard(task)
 
