@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, expect
 
 from harness.browser import DEADLINE, Client, Participant, Wire, join_link, participant
-from harness.node import RunningNode, node_settings, running_node
+from harness.node import RunningNode, running_node
+from harness.settings import node_settings
 from palaver.signaling.ports import Answer, Direction, MediaUnavailable, TransportHandle
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]

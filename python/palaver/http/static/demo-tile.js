@@ -52,6 +52,11 @@ export class Tile {
     this.#tracks.addTrack(track);
   }
 
+  /** Whether media of this kind arrives. @param {string} kind */
+  gets(kind) {
+    return this.#tracks.getTracks().some((track) => track.kind === kind && !track.muted);
+  }
+
   /** @param {string} kind */
   hide(kind) {
     for (const old of this.#tracks.getTracks()) if (old.kind === kind) this.#tracks.removeTrack(old);

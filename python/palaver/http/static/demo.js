@@ -130,6 +130,7 @@ function listen({ client, call, tiles, states }) {
   call.on("track", ({ peer, track }) => {
     const tile = tiles.get(peer);
     tile?.show(track);
+    track.onmute = track.onunmute = () => refresh(peer);
     tile?.play().catch((error) => error.name === "NotAllowedError" && askForClick());
     refresh(peer);
   });
@@ -185,18 +186,24 @@ function refreshTile(peer) {
     tile.set({ microphone: on("microphone"), camera: on("camera") });
   } else {
     const theirs = [...client.producers.values()].filter((one) => one.peer === peer);
-    const on = (/** @type {Source} */ source) => theirs.some((one) => one.source === source && !one.paused);
-    tile.set({ microphone: on("microphone"), camera: on("camera") });
-    tile.note(noteOf(client.peers.get(peer), states.get(mode === "p2p" ? peer : null), theirs.length > 0));
+    // In a peer-to-peer call a client need not announce what it sends: then what arrives is what there is.
+    const silent = mode === "p2p" && theirs.length === 0;
+    const on = (/** @type {Source} */ source, /** @type {string} */ kind) =>
+      silent ? tile.gets(kind) : theirs.some((one) => one.source === source && !one.paused);
+    const [microphone, camera] = [on("microphone", "audio"), on("camera", "video")];
+    tile.set({ microphone, camera });
+    const theirMode = client.peers.get(peer)?.attributes.call ??
+      (theirs.length > 0 ? (theirs.some(({ label }) => label === "p2p") ? "p2p" : "node") : mode);
+    const sends = theirs.length > 0 || microphone || camera;
+    tile.note(noteOf(client.peers.get(peer), theirMode, states.get(mode === "p2p" ? peer : null), sends));
   }
   showCount();
 }
 
-/** @param {any} peer @param {string | undefined} state @param {boolean} sends */
-function noteOf(peer, state, sends) {
-  const theirMode = peer?.attributes?.call;
+/** @param {any} peer @param {string} theirMode @param {string | undefined} state @param {boolean} sends */
+function noteOf(peer, theirMode, state, sends) {
   if (peer?.suspended) return "Reconnecting…";
-  if (theirMode && theirMode !== visit?.mode)
+  if (theirMode !== visit?.mode)
     return `In a ${theirMode === "p2p" ? "peer-to-peer" : "media-node"} call: leave and join that way`;
   if (!sends) return "Watching";
   if (state === "failed" || state === "disconnected") return "Reconnecting media…";
