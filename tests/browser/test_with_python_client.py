@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from av import VideoFrame
 from playwright.async_api import Browser, expect
 
 from harness.browser import DEADLINE, join_link, participant
@@ -21,6 +22,11 @@ LOOPBACK = ("127.0.0.1",)
 
 def link(node: RunningNode, identity: str, mode: str) -> str:
     return join_link(node.http, node.token(identity, room=ROOM), ROOM, mode)
+
+
+def width(frame: object) -> int:
+    assert isinstance(frame, VideoFrame)
+    return frame.width
 
 
 async def test_the_page_sees_and_hears_what_the_python_client_publishes(browser: Browser) -> None:
@@ -53,8 +59,7 @@ async def test_the_python_client_gets_the_frames_of_the_page(browser: Browser) -
                     break
             video = next(each for each in room.producers.values() if each.kind == "video")
             subscription = await bot.subscribe(video.id)
-            frame = await subscription.track.recv()
-            assert frame.width == 320
+            assert width(await subscription.track.recv()) == 320
 
 
 async def test_the_page_calls_a_python_client_that_was_here_first(browser: Browser) -> None:
@@ -77,7 +82,7 @@ async def test_the_page_calls_a_python_client_that_was_here_first(browser: Brows
             await calls[0].connected()
             video = next(track for track in calls[0].tracks if track.kind == "video")
             async with asyncio.timeout(DEADLINE):
-                assert (await video.recv()).width == 320
+                assert width(await video.recv()) == 320
 
 
 async def test_a_python_client_that_comes_later_calls_the_page(browser: Browser) -> None:
