@@ -220,7 +220,11 @@ class SignalingNode:
         calls, errors = _by_label(plane.router.calls), _by_label(plane.messages.errors)
         resumes = _by_label(plane.sessions.resumes)
         faults = _by_label(plane.sessions.faults.injected)
-        media = gauges("media", self.media.stats()) if self.media is not None else []
+        media: list[Metric] = []
+        if self.media is not None:
+            levels_of_media = self.media.stats()
+            forwarded = levels_of_media.pop("framesForwarded")
+            media = [*gauges("media", levels_of_media), *counters("media", {"framesForwarded": forwarded})]
         return [
             *gauges("signaling", levels),
             Metric("signaling_requests", "counter", "Requests by method.", calls, ("method",)),

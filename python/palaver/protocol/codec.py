@@ -93,8 +93,9 @@ class Codec:
             raise ProtocolError("invalid_params", message, path=path) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError("invalid_params", str(error), path="$") from None
-        if not self._is_plain(data):
-            _check_nfc(params, "$")
+        if not _is_nfc(params):
+            path = next(where for where, text in _texts(params, "$") if not _is_nfc(text))
+            raise ProtocolError("invalid_params", "text must be in Unicode NFC", path=path)
         return params
 
     def reply(self, request: int | str, result: Any) -> bytes:
@@ -132,10 +133,6 @@ class Codec:
     def _is_batch(self, message: bytes) -> bool:
         raise NotImplementedError
 
-    def _is_plain(self, data: bytes) -> bool:
-        """Whether `data` certainly holds no text beyond ASCII."""
-        raise NotImplementedError
-
     def _nests_too_deep(self, data: bytes) -> bool:
         raise NotImplementedError
 
@@ -165,10 +162,7 @@ class JsonCodec(Codec):
         return params
 
     def _is_batch(self, message: bytes) -> bool:
-        return message[:1] == b"[" or message[:64].lstrip(b" \t\r\n")[:1] == b"["
-
-    def _is_plain(self, data: bytes) -> bool:
-        return data.isascii() and b"\\u" not in data
+        return message[:1] != b"{" and message[:64].lstrip(b" \t\r\n")[:1] == b"["
 
     def _nests_too_deep(self, data: bytes) -> bool:
         # Counting is two memchr scans; only a message with very many brackets is looked at closely.
@@ -217,9 +211,6 @@ class MsgpackCodec(Codec):
     def _is_batch(self, message: bytes) -> bool:
         first = message[0] if message else 0
         return 0x90 <= first <= 0x9F or first in (0xDC, 0xDD)
-
-    def _is_plain(self, data: bytes) -> bool:
-        return data.isascii()
 
     def _nests_too_deep(self, data: bytes) -> bool:
         # Few bytes can open a map or an array; only a message with very many of them is looked at closely.
@@ -326,11 +317,30 @@ _MSGPACK_SIZED: Final = {
 }  # fmt: skip
 
 
-def _check_nfc(value: Any, path: str) -> None:
-    """Refuses text that is not in Unicode normalization form C: twins that look alike would be two names."""
-    for where, text in _texts(value, path):
-        if not unicodedata.is_normalized("NFC", text):
-            raise ProtocolError("invalid_params", "text must be in Unicode NFC", path=where)
+def _is_nfc(value: Any) -> bool:
+    """Whether all text is in Unicode normalization form C: twins that look alike would be two names.
+
+    ASCII, which nearly all text is, is told by a flag of the string. An SDP is no name: it is left as it came.
+    """
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or unicodedata.is_normalized("NFC", value)
+    if kind is list:
+        return all(map(_is_nfc, value))
+    if kind is dict:
+        return all(map(_is_nfc, value)) and all(map(_is_nfc, value.values()))
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            field = getattr(value, name)
+            if field.__class__ is str:
+                if not field.isascii() and name != "sdp" and not unicodedata.is_normalized("NFC", field):
+                    return False
+            elif field.__class__ not in _NO_TEXT and not _is_nfc(field):
+                return False
+    return True
+
+
+_NO_TEXT: Final = frozenset({int, float, bool, type(None), UnsetType})
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,6 @@
+"""Benchmarks use the tests' harness."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
