@@ -29,7 +29,8 @@ impl GossipEnvelope {
         seq: u64,
     ) -> PyResult<Self> {
         let postmark = Postmark { kind: r#type, cluster: ClusterTag::of(cluster), epoch, seq };
-        let sealed = py.detach(|| core::GossipEnvelope::seal(&keys.0, postmark, &payload));
+        let keys = keys.keys(py);
+        let sealed = py.detach(|| core::GossipEnvelope::seal(&keys, postmark, &payload));
         Ok(Self(sealed.map_err(Refused::from)?))
     }
 
@@ -115,7 +116,8 @@ impl GossipMessage {
     ) -> PyResult<Self> {
         let entries = convert::entries(membership_snapshot)?;
         let tag = ClusterTag::of(cluster);
-        let message = py.detach(|| core::GossipMessage::sign(&keys.0, &entries, tag, epoch, seq));
+        let keys = keys.keys(py);
+        let message = py.detach(|| core::GossipMessage::sign(&keys, &entries, tag, epoch, seq));
         Ok(Self(message.map_err(Refused::from)?))
     }
 

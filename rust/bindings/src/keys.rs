@@ -1,16 +1,27 @@
 //! KeyManager.
 
+use std::sync::Arc;
+
 use palaver_core as core;
+use palaver_core::Claim;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::convert::{id_text, random};
 use crate::error::Refused;
+use crate::lock::Locked;
 
 /// Holds a node's Ed25519 key and signs with it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
-pub(crate) struct KeyManager(pub(crate) core::KeyManager);
+pub(crate) struct KeyManager(Locked<Arc<core::KeyManager>>);
+
+impl KeyManager {
+    /// The keys as they are now: work with them holds nobody up.
+    pub(crate) fn keys(&self, py: Python<'_>) -> Arc<core::KeyManager> {
+        Arc::clone(&self.0.lock(py))
+    }
+}
 
 #[pymethods]
 impl KeyManager {
@@ -21,25 +32,26 @@ impl KeyManager {
             Some(seed) => core::KeyManager::try_from(seed).map_err(Refused::from)?,
             None => core::KeyManager::from_seed(&random()?),
         };
-        Ok(Self(manager))
+        Ok(Self(Locked::new(Arc::new(manager))))
     }
 
     #[getter]
     fn node_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        id_text(py, &self.0.node_id())
+        id_text(py, &self.keys(py).node_id())
     }
 
     #[getter]
     fn public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.public_key().as_bytes())
+        PyBytes::new(py, self.keys(py).public_key().as_bytes())
     }
 
     fn get_private_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.private_key())
+        PyBytes::new(py, self.keys(py).private_key())
     }
 
     fn sign<'py>(&self, py: Python<'py>, data: PyBackedBytes) -> Bound<'py, PyBytes> {
-        let signature = py.detach(|| self.0.sign(&data));
+        let keys = self.keys(py);
+        let signature = py.detach(|| keys.sign(&data));
         PyBytes::new(py, &signature)
     }
 
@@ -51,26 +63,53 @@ impl KeyManager {
         signature: PyBackedBytes,
         public_key: Option<PyBackedBytes>,
     ) -> bool {
+        let keys = self.keys(py);
         py.detach(|| match public_key {
-            None => self.0.verify_signature(&data, &signature),
-            Some(key) => core::verify_claims(&[claim(&data, &signature, &key)])[0],
+            None => keys.verify_own(&data, &signature),
+            Some(key) => keys.verify_claims(&[claim(&data, &signature, &key)])[0],
         })
     }
 
-    #[staticmethod]
-    fn verify_batch(py: Python<'_>, items: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>) -> Vec<bool> {
+    fn verify_batch(
+        &self,
+        py: Python<'_>,
+        items: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>,
+    ) -> Vec<bool> {
+        let keys = self.keys(py);
         py.detach(|| {
             let claims: Vec<_> =
                 items.iter().map(|(data, signature, key)| claim(data, signature, key)).collect();
-            core::verify_claims(&claims)
+            keys.verify_claims(&claims)
         })
     }
 
-    fn __repr__(&self) -> String {
-        format!("KeyManager(node_id={:?})", self.0.node_id().to_string())
+    #[pyo3(signature = (seed = None))]
+    fn rotate(&self, py: Python<'_>, seed: Option<&[u8]>) -> PyResult<()> {
+        let seed = match seed {
+            Some(seed) => *core::KeyManager::try_from(seed).map_err(Refused::from)?.private_key(),
+            None => random()?,
+        };
+        Arc::make_mut(&mut self.0.lock(py)).rotate(&seed);
+        Ok(())
+    }
+
+    fn trust(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<bool> {
+        Ok(Arc::make_mut(&mut self.0.lock(py)).trust(public_key).map_err(Refused::from)?)
+    }
+
+    fn revoke(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<()> {
+        Ok(Arc::make_mut(&mut self.0.lock(py)).revoke(public_key).map_err(Refused::from)?)
+    }
+
+    fn is_trusted(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<bool> {
+        Ok(self.keys(py).is_trusted(public_key).map_err(Refused::from)?)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("KeyManager(node_id={:?})", self.keys(py).node_id().to_string())
     }
 }
 
-fn claim<'a>(data: &'a [u8], signature: &'a [u8], public_key: &'a [u8]) -> core::Claim<'a> {
-    core::Claim { data, signature, public_key }
+fn claim<'a>(data: &'a [u8], signature: &'a [u8], public_key: &'a [u8]) -> Claim<'a> {
+    Claim { data, signature, public_key }
 }

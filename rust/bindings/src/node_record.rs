@@ -22,7 +22,9 @@ impl NodeRecord {
                      address = "", metadata = None),
         text_signature = "(keys, incarnation, issued_at, *, status='alive', name='', address='', metadata=None)"
     )]
+    #[allow(clippy::too_many_arguments)] // they are the keywords of the Python call
     fn new(
+        py: Python<'_>,
         keys: &KeyManager,
         incarnation: IncarnationArgument,
         issued_at: u64,
@@ -33,7 +35,7 @@ impl NodeRecord {
     ) -> PyResult<Self> {
         let place = metadata.map(|given| given.0.clone()).unwrap_or_default();
         let precedence = core::Precedence::new(incarnation.0, status.0).map_err(Refused::from)?;
-        let record = core::NodeRecord::sign(&keys.0, precedence, issued_at, name, address, &place);
+        let record = core::NodeRecord::sign(&keys.keys(py), precedence, issued_at, name, address, &place);
         Ok(Self(record.map_err(Refused::from)?))
     }
 

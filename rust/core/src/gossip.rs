@@ -32,20 +32,30 @@ impl MembershipTable {
     /// Joins the records in `bytes`: the same laws as `merge`, and of two records of a node the later one holds.
     pub fn merge_bytes(&mut self, bytes: &[u8], now: Time) -> Result<Merged, Error> {
         let (mut entries, mut fresh) = (Vec::new(), Vec::new());
-        for record in record::read(bytes)? {
-            let (id, precedence) = match record {
-                Record::Status(id, precedence) => (id, precedence),
-                Record::Unknown => continue,
-                Record::Node(record) => {
-                    let (id, order, precedence) = (record.node_id(), record.order(), record.precedence());
+        for part in record::split(bytes) {
+            let part = part?;
+            match part.kind {
+                record::KIND_STATUS => {
+                    let (id, precedence) = part.status()?;
+                    if self.is_news(&id, precedence) {
+                        entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
+                    }
+                }
+                record::KIND_NODE => {
+                    let id = NodeRecord::node_id_of(part.body())?;
+                    if self.record_bytes(&id).is_some_and(|held| held == part.body()) {
+                        continue;
+                    }
+                    let record = Box::new(NodeRecord::decode(part.body())?);
+                    let (order, precedence) = (record.order(), record.precedence());
+                    entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
                     let held = self.record_order(&id);
                     if held.is_none_or(|held| order > held || order.equivocates(&held)) {
                         fresh.push(Fresh { id, order, record });
                     }
-                    (id, precedence)
                 }
-            };
-            entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
+                _ => drop(part.parse()?), // skipped, unless it is critical
+            }
         }
         if !NodeRecord::verify_all(&fresh.iter().map(|fresh| &*fresh.record).collect::<Vec<_>>()) {
             return Err(Error::Signature);

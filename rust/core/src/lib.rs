@@ -35,14 +35,14 @@ pub use error::Error;
 pub use failure_detector::FailureDetector;
 pub use gossip::{Merged, queue_news, read_buckets, write_buckets};
 pub use id::{IdHashBuilder, NodeId};
-pub use keys::KeyManager;
+pub use keys::{Claim, KeyManager};
 pub use membership::{DEFAULT_MAX_MEMBERS, Entry, MembershipTable};
 pub use message::{GossipMessage, MESSAGE_KIND};
 pub use node::{Node, NodeMetadata};
 pub use node_record::{NodeRecord, RecordOrder};
 pub use placement::rendezvous;
 pub use replay::{DEFAULT_MAX_SENDERS, REPLAY_WINDOW, ReplayGuard};
-pub use signature::{Claim, PublicKey, Signed, verify, verify_batch, verify_claims};
+pub use signature::{PublicKey, Signed, verify, verify_batch};
 pub use state::{
     INCARNATIONS_RESERVED, SavedState, ceiling_for, decode_ceiling, encode_ceiling, first_incarnation,
 };

@@ -212,17 +212,27 @@ impl MembershipTable {
             return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }));
         };
         self.heartbeats[row] = self.heartbeats[row].max(heard);
-        let precedence = match (row, self.leaving) {
-            (OWN, false) => statement.precedence.refuted(),
-            (OWN, true) => statement.precedence.departed(),
-            _ => statement.precedence,
-        };
+        let precedence = self.as_heard(row, statement.precedence);
         if precedence <= self.precedences[row] {
             return None;
         }
         self.precedences[row] = precedence;
         self.stamp(row);
         Some(row)
+    }
+
+    /// What a statement about the node of `row` amounts to: about the own node, the answer to it.
+    fn as_heard(&self, row: usize, precedence: Precedence) -> Precedence {
+        match (row, self.leaving) {
+            (OWN, false) => precedence.refuted(),
+            (OWN, true) => precedence.departed(),
+            _ => precedence,
+        }
+    }
+
+    /// Whether `join` would change more than a heartbeat.
+    pub(crate) fn is_news(&self, id: &NodeId, precedence: Precedence) -> bool {
+        self.find(id).is_none_or(|row| self.as_heard(row, precedence) > self.precedences[row])
     }
 
     fn insert(&mut self, entry: Entry) -> usize {

@@ -102,6 +102,13 @@ impl NodeRecord {
         Ok(record)
     }
 
+    /// Whom a body is about, without reading the rest.
+    pub(crate) fn node_id_of(body: &[u8]) -> Result<NodeId, Error> {
+        body.first_chunk()
+            .map(NodeId::of_public_key)
+            .ok_or(Error::Decode("a node record has 113 to 1,024 bytes"))
+    }
+
     fn read_fields(&mut self, mut rest: &[u8]) -> Result<(), Error> {
         let (mut region, mut zone, mut last) = ("", "", 0);
         while let [tag, length, tail @ ..] = rest {

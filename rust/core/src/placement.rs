@@ -9,7 +9,7 @@ use crate::chance::{ln, unit};
 /// The first `count` owners of `key` among `nodes` by weight: the owner, then its successors in order.
 ///
 /// A node is first with a probability proportional to its weight; weight 0 never owns anything. The order of `nodes` does
-/// not matter; each is listed once. O(n) for the scores and O(n log n) for the order.
+/// not matter; each is listed once. O(n + count · log count).
 #[must_use]
 pub fn rendezvous(key: &[u8], nodes: &[(NodeId, u32)], count: usize) -> Vec<NodeId> {
     let key = half_hash(key);
@@ -19,8 +19,13 @@ pub fn rendezvous(key: &[u8], nodes: &[(NodeId, u32)], count: usize) -> Vec<Node
         .map(|&(id, weight)| (-ln(unit(mix(key, &id))) / f64::from(weight), id))
         .collect();
     // The smallest waiting time wins; ids decide between equal ones, so that the order is total.
-    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    scored.into_iter().take(count).map(|(_, id)| id).collect()
+    let order = |a: &(f64, NodeId), b: &(f64, NodeId)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    if count < scored.len() {
+        scored.select_nth_unstable_by(count, order);
+        scored.truncate(count);
+    }
+    scored.sort_unstable_by(order);
+    scored.into_iter().map(|(_, id)| id).collect()
 }
 
 fn half_hash(key: &[u8]) -> [u64; 2] {

@@ -68,17 +68,24 @@ pub(crate) struct Part<'a> {
 }
 
 impl Part<'_> {
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.whole[HEAD..]
+    }
+
+    /// What a status record says.
+    pub(crate) fn status(&self) -> Result<(NodeId, Precedence), Error> {
+        let body: &[u8; STATUS] =
+            self.body().try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
+        let mut id = [0; 16];
+        id.copy_from_slice(&body[..16]);
+        let bits = u64::from_le_bytes(body[16..].try_into().expect("24 less 16 is 8"));
+        Ok((NodeId::from_bytes(id), Precedence::from_bits(bits)?))
+    }
+
     pub(crate) fn parse(&self) -> Result<Record, Error> {
-        let body = &self.whole[HEAD..];
         match self.kind {
-            KIND_STATUS => {
-                let body: &[u8; STATUS] =
-                    body.try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
-                let (id, bits) = body.split_at(16);
-                let bits = u64::from_le_bytes(bits.try_into().expect("24 less 16 is 8"));
-                Ok(Record::Status(NodeId::try_from(id)?, Precedence::from_bits(bits)?))
-            }
-            KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(body)?))),
+            KIND_STATUS => self.status().map(|(id, precedence)| Record::Status(id, precedence)),
+            KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(self.body())?))),
             unknown if unknown & CRITICAL != 0 => {
                 Err(Error::Decode("a critical record is of a kind unknown here"))
             }

@@ -44,23 +44,6 @@ pub struct Signed<'a> {
     pub public_key: &'a PublicKey,
 }
 
-/// What a stranger presents: nothing has been checked, not even the sizes.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// What is said to be signed.
-    pub data: &'a [u8],
-    /// What is said to be the signature.
-    pub signature: &'a [u8],
-    /// What is said to be the public key.
-    pub public_key: &'a [u8],
-}
-
-impl Claim<'_> {
-    fn public_key(&self) -> Option<PublicKey> {
-        PublicKey::from_bytes(self.public_key.try_into().ok()?).ok()
-    }
-}
-
 /// A signature whose encodings are in order, ready for the equation `8·(s·B − R − k·A) = 0`.
 struct Equation {
     s: Scalar,
@@ -96,26 +79,6 @@ impl Equation {
 #[must_use]
 pub fn verify(signed: &Signed<'_>) -> bool {
     Equation::of(signed).is_some_and(|equation| equation.holds())
-}
-
-/// Whether each claim holds. A signature or key that is none, or of the wrong size, does not.
-#[must_use]
-pub fn verify_claims(claims: &[Claim<'_>]) -> Vec<bool> {
-    let keys: Vec<_> = claims.iter().map(Claim::public_key).collect();
-    let mut valid = vec![false; claims.len()];
-    let (indices, items): (Vec<_>, Vec<_>) = claims
-        .iter()
-        .zip(&keys)
-        .enumerate()
-        .filter_map(|(index, (claim, key))| {
-            let (signature, public_key) = (claim.signature.try_into().ok()?, key.as_ref()?);
-            Some((index, Signed { data: claim.data, signature, public_key }))
-        })
-        .unzip();
-    for (index, holds) in indices.into_iter().zip(verify_batch(&items)) {
-        valid[index] = holds;
-    }
-    valid
 }
 
 /// Whether each signature is valid: the same answers as [`verify`], in about a third of the time when all are good.

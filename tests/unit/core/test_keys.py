@@ -36,4 +36,33 @@ def test_what_is_no_signature_or_no_key_is_not_valid() -> None:
 
 
 def test_an_empty_batch_is_an_empty_answer() -> None:
-    assert KeyManager.verify_batch([]) == []
+    assert KeyManager().verify_batch([]) == []
+
+
+def test_rotation_leaves_time_to_learn_the_new_key() -> None:
+    manager = KeyManager()
+    old_id, signature = manager.node_id, manager.sign(b"x")
+    manager.rotate()
+    assert manager.node_id != old_id
+    assert manager.verify_signature(b"x", signature)
+    assert manager.verify_signature(b"x", manager.sign(b"x"))
+
+
+def test_a_revoked_key_is_never_valid_again() -> None:
+    judge, signer = KeyManager(), KeyManager()
+    item = (b"x", signer.sign(b"x"), signer.public_key)
+    assert judge.trust(signer.public_key)
+    assert judge.is_trusted(signer.public_key)
+    assert judge.verify_batch([item]) == [True]
+    judge.revoke(signer.public_key)
+    assert judge.verify_batch([item]) == [False]
+    assert not judge.verify_signature(*item)
+    assert not judge.trust(signer.public_key)
+    assert not judge.is_trusted(signer.public_key)
+
+
+def test_only_a_key_can_be_trusted() -> None:
+    with pytest.raises(ArgumentError, match="a public key has 32 bytes, not 5"):
+        KeyManager().trust(b"short")
+    with pytest.raises(ArgumentError, match="not an Ed25519 public key"):
+        KeyManager().trust(bytes(32))
