@@ -29,7 +29,7 @@ $(VENV)/.dependencies: $(VENV)/.created pyproject.toml
 
 $(VENV)/.built: $(VENV)/.dependencies $(RUST_SOURCES)
 	@echo "building the native core and installing what palaver needs (about a minute the first time)"
-	@$(BIN)/maturin develop -q --release -E dev
+	@$(BIN)/maturin develop -q --release -E dev >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
 	@touch $@
 
 test: setup ## set everything up and pass all tests
