@@ -149,6 +149,30 @@ async def test_everything_is_made_anew_after_a_lost_session() -> None:
         await Sink((await bob.subscribe(camera.id)).track).more()
 
 
+async def test_a_connection_that_breaks_is_made_anew_at_either_end() -> None:
+    async with call("alice", "bob") as (node, (alice, bob)):
+        camera = await alice.publish(TestPicture())
+        await see(bob, camera.id)
+        subscription = await bob.subscribe(camera.id)
+        sink = Sink(subscription.track)
+        await sink.more()
+        media = node.node.media
+
+        async def break_link(name: str) -> None:
+            link = next(t.link for t in media._transports.values() if t.handle.transport == name)
+            await link._pc.close()
+
+        await break_link("recv")
+        await eventually(lambda: "recv.1" in bob.media.states, "the receiving connection is made anew")
+        await sink.more()
+        assert not subscription.closed
+        await break_link("send")
+        async with asyncio.timeout(10):
+            await subscription.ended.wait()
+        await see(bob, camera.id)
+        await Sink((await bob.subscribe(camera.id)).track).more()
+
+
 async def test_two_peers_call_each_other_directly() -> None:
     async with call("alice", "bob") as (_, (alice, bob)):
         answered = []

@@ -220,7 +220,7 @@ class Media:
     def _state(self, state: str) -> None:
         if state == "connected":
             self._failures = 0
-        if state == "failed" and not self._closed:
+        if state in ("failed", "closed") and not self._closed:  # closed by the other side, that is
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
             self.spawn(self._restart_later(self._round, wait), "media after a failure")

@@ -1,7 +1,7 @@
 """The media node inside the process: aiortc through its public API, for small rooms and tests.
 
-It decodes what a producer sends once and encodes it again for each consumer, so a core serves a handful of
-pictures; see docs for measured numbers. It carries audio and video; data channels are refused.
+It decodes what a producer sends once, and encodes it again for every consumer: the cost of a room grows with
+the square of its cameras. It carries audio and video; data channels are refused.
 """
 
 from __future__ import annotations
