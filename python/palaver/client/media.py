@@ -11,11 +11,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine, Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiortc import MediaStreamTrack
 
-from palaver.client.client import Client
 from palaver.client.errors import ClientError, MediaEnded, RequestRefused
 from palaver.client.events import Event
 from palaver.client.peer_calls import PeerCalls
@@ -25,6 +24,11 @@ from palaver.client.subscription import Subscription
 from palaver.client.transport import NodeTransport
 from palaver.rtc import FanOut, Outlet, Timeline
 
+if TYPE_CHECKING:
+    from palaver.client.client import Client
+
+if TYPE_CHECKING:
+    
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 """How long a connection that failed rests before it is made anew."""
 SOURCES = {"audio": "microphone", "video": "camera"}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
-from palaver.client.client import Client
 from palaver.client.errors import MediaEnded
 from palaver.rtc import (
     Description,
@@ -21,6 +20,9 @@ from palaver.rtc import (
     peer_connection,
     with_loopback,
 )
+
+if TYPE_CHECKING:
+    from palaver.client.client import Client
 
 CONNECT_SECONDS = 30.0
 
