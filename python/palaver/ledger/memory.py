@@ -17,5 +17,8 @@ class MemoryLedger:
     def record(self, rulings: Sequence[Ruling]) -> None:
         self._rulings.extend(rulings)
 
+    def erase(self, id: str) -> None:
+        self._rulings = [each for each in self._rulings if each.id != id]
+
     def close(self) -> None:
         """Nothing to close."""

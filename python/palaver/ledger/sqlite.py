@@ -54,5 +54,11 @@ class SqliteLedger:
         except sqlite3.Error as error:
             raise OSError(errno.EIO, str(error)) from error
 
+    def erase(self, id: str) -> None:
+        try:
+            self._database.execute("DELETE FROM rulings WHERE id = ?", (id,))
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, str(error)) from error
+
     def close(self) -> None:
         self._database.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import Settings
+from palaver.signaling.administration import Administration
 from palaver.signaling.admission import AdmissionController
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.handlers.consumer import ConsumerHandler
@@ -57,6 +58,7 @@ class SignalingPlane:
         negotiation = Negotiation(self.streams, limits.sdp_bytes)
         server = {"node": node, "region": settings.node.region, "version": version}
         self.rulings = Rulings(ledger)
+        self.administration = Administration(self.sessions, self.rulings, wall)
         auth = AuthHandler(
             self.verifier, self.rulings, self.sessions, self.streams, settings, server, clock, wall
         )
@@ -78,7 +80,7 @@ class SignalingPlane:
             ConsumerHandler(self.sessions, self.streams, publishing, limits),
             TransportHandler(self.streams, publishing, negotiation, limits),
             MediaControlHandler(self.sessions, self.streams),
-            RoomAdminHandler(self.sessions, self.rulings, wall),
+            RoomAdminHandler(self.administration),
             DiagnosticsHandler(
                 self.sessions, self.streams, directory, settings.diagnostics, node, clock, wall, drain
             ),

@@ -121,6 +121,9 @@ class Ledger(Protocol):
     def record(self, rulings: Sequence[Ruling]) -> None:
         """Keeps all of them or none; comes back when they are durable. Raises OSError where they cannot be."""
 
+    def erase(self, id: str) -> None:
+        """Forgets one, durably. Raises OSError where it cannot."""
+
 
 class RoomDirectory(Protocol):
     """Who owns a room, at which epoch. A single node: always itself, epoch 1."""

@@ -55,6 +55,25 @@ class Rulings:
         for ruling in rulings:
             self._by_identity.setdefault(ruling.identity, []).append(ruling)
 
+    def bans(self, now: float) -> list[Ruling]:
+        """The bans in force, oldest first."""
+        rulings = (each for identity in list(self._by_identity) for each in self._in_force(identity, now))
+        return sorted((each for each in rulings if each.kind == "ban"), key=lambda each: each.made_at)
+
+    def lift(self, id: str) -> None:
+        """Ends a ruling before its time; unknown ids are ignored. Raises ProtocolError unavailable; then it still holds."""
+        try:
+            self._ledger.erase(id)
+        except OSError as error:
+            raise ProtocolError(
+                "unavailable", f"the ruling cannot be lifted: {error.strerror or error}"
+            ) from error
+        for identity, rulings in list(self._by_identity.items()):
+            if kept := [each for each in rulings if each.id != id]:
+                self._by_identity[identity] = kept
+            else:
+                del self._by_identity[identity]
+
     def check_ban(self, identity: str, room: str, now: float) -> None:
         """Raises ProtocolError banned, with the time that is left where it ends."""
         for ruling in self._in_force(identity, now):

@@ -1,0 +1,156 @@
+"""Administration: locks, kicks, bans and the closing of rooms, whoever asks: a moderator on the wire or the operator.
+
+Each verb takes the principal who acts. Whether they may act at all is settled before: a participant has passed
+`require_moderator`, the operator has shown the admin token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from palaver.protocol import events
+from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.errors import ProtocolError
+from palaver.protocol.methods.room_admin import KickUser, KickUserResult, VersionResult
+from palaver.rooms.role import RANK
+from palaver.rooms.room import Participant, Room, RoomLock
+from palaver.rooms.session_manager import SessionManager
+from palaver.signaling.rulings import Ruling, Rulings
+
+
+class Principal(Struct, frozen=True):
+    """Who acts."""
+
+    identity: str
+    peer: str
+    """As the others are told (`by`)."""
+    rank: int
+    """They act on those below."""
+
+
+OPERATOR: Final = Principal("operator", "operator", max(RANK.values()) + 1)
+"""Whoever runs the node. No peer has this id: theirs begin with p_."""
+
+
+def participant_as_principal(participant: Participant) -> Principal:
+    return Principal(participant.identity, participant.peer, participant.rank)
+
+
+class Administration:
+    """Durable first, then done: what is acknowledged holds after a restart. `wall()` is seconds since the epoch."""
+
+    def __init__(self, sessions: SessionManager, rulings: Rulings, wall: Callable[[], float]) -> None:
+        self._sessions = sessions
+        self._rulings = rulings
+        self._wall = wall
+
+    def find_room(self, id: str) -> Room:
+        """Raises ProtocolError not_found."""
+        room = self._sessions.rooms.get(id)
+        if room is None:
+            raise ProtocolError("not_found", "there is no such room")
+        return room
+
+    def set_lock(
+        self, room: Room, lock: RoomLock | None, actor: Principal, if_version: int | None = None
+    ) -> VersionResult:
+        """Locks or (None) unlocks; evicts nobody. Raises ProtocolError conflict where the version is another."""
+        if if_version is not None and if_version != room.version:
+            raise ProtocolError("conflict", "the room has changed meanwhile", version=room.version)
+        changed = room.set_lock(lock, by=actor.peer)
+        return VersionResult(room.version, changed)
+
+    def kick(self, room: Room, params: KickUser, actor: Principal) -> KickUserResult:
+        """Ends a stay; with `ban` it cannot begin again, with `revokeBefore` the tokens of before are void.
+
+        Raises ProtocolError invalid_params, not_found, forbidden, or unavailable where it cannot be kept.
+        """
+        if (params.peer is None) == (params.identity is None):
+            raise ProtocolError("invalid_params", "name a peer or an identity", path="$.peer")
+        target = room.participants.get(params.peer or room.peer_of.get(params.identity or "", ""))
+        if target is None and (params.peer is not None or not (params.ban or params.revoke_before)):
+            raise ProtocolError("not_found", "there is no such participant", path="$.peer")
+        if target is not None and target.rank >= actor.rank:
+            raise ProtocolError("forbidden", "nobody kicks at or above their own role", need="role")
+        identity = target.identity if target is not None else params.identity
+        assert identity is not None, "one of the two was named"
+        rulings = []
+        if params.ban is not None:
+            where = room.id if params.ban.scope == "room" else ""
+            rulings.append(self._ban(identity, where, params.ban.ttl_s, "", actor))
+        if params.revoke_before is not None:
+            rulings.append(self._revocation(identity, params.revoke_before, actor))
+        if rulings:
+            self._rulings.add(rulings)
+        ban_id = next((each.id for each in rulings if each.kind == "ban"), None)
+        if target is not None:
+            self._end(room, target, actor, params.reason, ban_id)
+        return KickUserResult(target is not None, True, ban_id)
+
+    def ban(
+        self, identity: str, room: str, ttl_seconds: int | None, reason: str, actor: Principal
+    ) -> tuple[Ruling, int]:
+        """Bans an identity from one room, or with an empty `room` from all, and ends the stays that it covers.
+
+        Returns the ban and how many stays ended. Raises ProtocolError unavailable where it cannot be kept.
+        """
+        ban = self._ban(identity, room, ttl_seconds, reason, actor)
+        self._rulings.add([ban])
+        covered = [room] if room else list(self._sessions.rooms)
+        ended = 0
+        for each in covered:
+            present = self._sessions.rooms.get(each)
+            peer = present.peer_of.get(identity) if present is not None else None
+            if present is not None and peer is not None:
+                self._end(present, present.participants[peer], actor, reason, ban.id)
+                ended += 1
+        return ban, ended
+
+    def bans(self) -> list[Ruling]:
+        """The bans in force, oldest first."""
+        return self._rulings.bans(self._wall())
+
+    def lift_ban(self, id: str) -> None:
+        """Ends a ban before its time. Raises ProtocolError not_found or unavailable."""
+        if all(each.id != id for each in self.bans()):
+            raise ProtocolError("not_found", "there is no such ban")
+        self._rulings.lift(id)
+
+    def close_room(self, room: Room, actor: Principal, reason: str = "") -> int:
+        """Ends every stay of a room, and so the room. Returns how many there were."""
+        leaving = [each.session for each in room.participants.values()]
+        room.deliver()
+        sinks = [session.sink for session in leaving]
+        for session in leaving:
+            session.sink = None  # none is told how the others leave: that would be n² events for one close
+        for session in leaving:
+            self._sessions.end(session, "closed", by=actor.peer)
+        for sink in sinks:
+            if sink is not None:
+                sink.close(CloseCode.ROOM_CLOSED, reason or "the room is closed")
+        return len(leaving)
+
+    def _ban(self, identity: str, room: str, ttl: int | None, reason: str, actor: Principal) -> Ruling:
+        now = self._wall()
+        until = None if ttl is None else now + ttl
+        return Ruling(
+            self._sessions.new_id("b"), "ban", identity, now, actor.identity, room, until, reason=reason
+        )
+
+    def _revocation(self, identity: str, before: float, actor: Principal) -> Ruling:
+        now = self._wall()
+        return Ruling(
+            self._sessions.new_id("b"), "revoke", identity, now, actor.identity, before=min(before, now)
+        )
+
+    def _end(
+        self, room: Room, target: Participant, actor: Principal, reason: str, ban_id: str | None
+    ) -> None:
+        sink = target.session.sink
+        room.tell(events.YouKicked(actor.peer, reason, ban_id), to=target.peer)
+        self._sessions.end(target.session, "kicked", by=actor.peer)
+        if sink is not None:
+            sink.close(CloseCode.KICKED if ban_id is None else CloseCode.BANNED, reason or "kicked")
