@@ -27,8 +27,6 @@ from palaver.rtc import FanOut, Outlet, Timeline
 if TYPE_CHECKING:
     from palaver.client.client import Client
 
-if TYPE_CHECKING:
-    
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 """How long a connection that failed rests before it is made anew."""
 SOURCES = {"audio": "microphone", "video": "camera"}

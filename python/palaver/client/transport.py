@@ -24,8 +24,6 @@ from palaver.rtc import (
 if TYPE_CHECKING:
     from palaver.client.client import Client
 
-CONNECT_SECONDS = 30.0
-
 
 def new_connection(client: Client) -> RTCPeerConnection:
     """Makes a peer connection with the room's ICE servers, on the client's addresses.
