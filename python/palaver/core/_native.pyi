@@ -134,8 +134,8 @@ class MembershipTable:
     1``: pass the row that ``merge`` returns on at once. After ``update(own_id, status="left")`` the table
     says left instead.
 
-    A member takes about 75 bytes. ``max_members`` (1 to 2**32 - 1) bounds what strangers can make the table
-    hold; set it to a few times the size the cluster may have.
+    A member takes about 80 bytes, and 200 more once its signed record has come. ``max_members`` (1 to 2**32 -
+    1) bounds what strangers can make the table hold; set it to a few times the size the cluster may have.
     """
 
     def __new__(cls, self_node_id: str | bytes, *, max_members: int = 1048576) -> MembershipTable: ...
@@ -173,6 +173,12 @@ class MembershipTable:
         No ``incarnation`` means the one the node is known at, or 0; no ``last_heartbeat`` means ``now`` for a
         node that is alive and otherwise leaves it. ``update(node_id)`` is therefore a heartbeat. Raises as
         ``merge`` does.
+        """
+    def expire(self, age: float = 86400.0, *, now: float | None = None) -> list[str]:
+        """Forgets the members that have been dead, left or banned for ``age`` seconds; returns their ids.
+
+        Keep such tombstones for longer than any node may be cut off: one that comes back with an old
+        statement would make them known again. Call it now and then, or churn fills the table.
         """
     def merge_bytes(self, data: bytes, *, now: float | None = None) -> Merged:
         """Joins records: status records, as ``snapshot_bytes`` and ``difference`` write them, and node

@@ -104,6 +104,18 @@ impl MembershipTable {
         Ok(updated.map_err(Refused::from)?)
     }
 
+    #[pyo3(signature = (age = 86400.0, *, now = None))]
+    fn expire<'py>(
+        &self,
+        py: Python<'py>,
+        age: f64,
+        now: Option<f64>,
+    ) -> PyResult<Vec<Bound<'py, PyString>>> {
+        let (age, now) = (seconds(age)?, convert::now(py, now)?);
+        let gone = self.0.lock(py).expire(age, now);
+        Ok(gone.iter().map(|id| id_text(py, id)).collect())
+    }
+
     #[getter]
     fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.lock(py).root().to_le_bytes())

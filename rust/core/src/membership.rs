@@ -31,6 +31,7 @@ pub struct MembershipTable {
     ids: Vec<NodeId>,
     precedences: Vec<Precedence>,
     heartbeats: Vec<Time>,
+    changed: Vec<Time>,
     records: Vec<Option<Box<Held>>>,
     fingerprints: Vec<u128>,
     buckets: Box<[u128; 256]>,
@@ -63,12 +64,13 @@ impl MembershipTable {
             ids: Vec::new(),
             precedences: Vec::new(),
             heartbeats: Vec::new(),
+            changed: Vec::new(),
             records: Vec::new(),
             fingerprints: Vec::new(),
             buckets: Box::new([0; 256]),
         };
         let alive = Precedence::new(0, Status::Alive)?;
-        table.insert(Entry { id: self_id, precedence: alive, last_heartbeat: Time::ZERO });
+        table.insert(Entry { id: self_id, precedence: alive, last_heartbeat: Time::ZERO }, Time::ZERO);
         Ok(table)
     }
 
@@ -96,7 +98,7 @@ impl MembershipTable {
         self.find(id).map(|row| self.entry(row))
     }
 
-    /// All rows: the own node first, then in the order in which they became known.
+    /// All rows: the own node first, the others in no particular order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
         (0..self.ids.len()).map(|row| self.entry(row))
     }
@@ -136,6 +138,24 @@ impl MembershipTable {
         self.reserve(std::slice::from_ref(&statement))?;
         self.leaving |= id == self.self_id() && status == Status::Left;
         Ok(self.join(&statement, now).is_some())
+    }
+
+    /// Forgets the members that have been dead, left or banned for `age` seconds, and returns their ids.
+    ///
+    /// Keep such tombstones for longer than any message may still be on its way or any node be cut off: one that comes back
+    /// with an old statement would make them known again. gossip.md §6 says 24 hours.
+    pub fn expire(&mut self, age: Time, now: Time) -> Vec<NodeId> {
+        let mut gone = Vec::new();
+        let mut row = self.ids.len();
+        while row > OWN + 1 {
+            row -= 1; // from the end, so that the row that takes the place has been looked at
+            if self.precedences[row].status() >= Status::Dead && now.since(self.changed[row]) >= age.seconds()
+            {
+                gone.push(self.ids[row]);
+                self.remove(row);
+            }
+        }
+        gone
     }
 
     /// The sum of all fingerprints: two tables with the same members, precedences and records have the same
@@ -209,7 +229,7 @@ impl MembershipTable {
     pub(crate) fn join(&mut self, statement: &Entry, now: Time) -> Option<usize> {
         let heard = statement.last_heartbeat.min(now);
         let Some(row) = self.find(&statement.id) else {
-            return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }));
+            return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }, now));
         };
         self.heartbeats[row] = self.heartbeats[row].max(heard);
         let precedence = self.as_heard(row, statement.precedence);
@@ -217,6 +237,7 @@ impl MembershipTable {
             return None;
         }
         self.precedences[row] = precedence;
+        self.changed[row] = self.changed[row].max(now);
         self.stamp(row);
         Some(row)
     }
@@ -235,7 +256,7 @@ impl MembershipTable {
         self.find(id).is_none_or(|row| self.as_heard(row, precedence) > self.precedences[row])
     }
 
-    fn insert(&mut self, entry: Entry) -> usize {
+    fn insert(&mut self, entry: Entry, now: Time) -> usize {
         let row = self.ids.len();
         let index = u32::try_from(row).expect("max_members is at most u32::MAX");
         let Self { hasher, slots, ids, .. } = self;
@@ -245,10 +266,31 @@ impl MembershipTable {
         });
         self.precedences.push(entry.precedence);
         self.heartbeats.push(entry.last_heartbeat);
+        self.changed.push(now);
         self.records.push(None);
         self.fingerprints.push(0);
         self.stamp(row);
         row
+    }
+
+    /// Removes a row; the last one takes its place.
+    fn remove(&mut self, row: usize) {
+        let last = self.ids.len() - 1;
+        let hash = |id: &NodeId| self.hasher.hash(id.as_bytes());
+        if let Ok(slot) = self.slots.find_entry(hash(&self.ids[row]), |&other| other as usize == row) {
+            slot.remove();
+        }
+        if let Some(slot) = self.slots.find_mut(hash(&self.ids[last]), |&other| other as usize == last) {
+            *slot = row as u32; // below an index that has 32 bits
+        }
+        let bucket = &mut self.buckets[usize::from(self.ids[row].as_bytes()[0])];
+        *bucket = bucket.wrapping_sub(self.fingerprints[row]);
+        self.ids.swap_remove(row);
+        self.precedences.swap_remove(row);
+        self.heartbeats.swap_remove(row);
+        self.changed.swap_remove(row);
+        self.records.swap_remove(row);
+        self.fingerprints.swap_remove(row);
     }
 
     /// Brings a row's share in the digest up to date.

@@ -117,6 +117,45 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn expiry_forgets_exactly_the_old_tombstones(
+        batches in prop::collection::vec(entries(), 1..6),
+        age in 0_u8..4,
+    ) {
+        let mut table = table();
+        let mut risen = std::collections::HashMap::new();
+        for (second, batch) in batches.iter().enumerate() {
+            let now = Time::new(second as f64).unwrap();
+            for row in table.merge(batch, now).unwrap() {
+                risen.insert(row.id, now);
+            }
+        }
+        let (age, now) = (Time::new(f64::from(age)).unwrap(), Time::new(batches.len() as f64).unwrap());
+        let before = view(&table);
+        let mut gone = table.expire(age, now);
+        gone.sort_unstable();
+        let old = |row: &&Entry| {
+            row.id != id(0)
+                && row.precedence.status() >= Status::Dead
+                && now.since(risen[&row.id]) >= age.seconds()
+        };
+        prop_assert_eq!(&gone, &before.iter().filter(old).map(|row| row.id).collect::<Vec<_>>());
+        let kept: Vec<_> = before.iter().filter(|row| !gone.contains(&row.id)).copied().collect();
+        prop_assert_eq!(view(&table), kept.clone());
+        // what is left is a table like any other: found by id, with the digest of its rows
+        let mut same = self::table();
+        same.merge(&kept, Time::new(1e9).unwrap()).unwrap();
+        prop_assert_eq!(table.root(), same.root());
+        for row in kept {
+            prop_assert_eq!(table.get(&row.id), Some(row));
+        }
+        for id in gone {
+            prop_assert_eq!(table.get(&id), None);
+        }
+    }
+}
+
 #[test]
 fn hearing_a_suspicion_of_oneself_raises_the_incarnation() {
     let mut table = table();

@@ -68,6 +68,13 @@ def test_equal_views_have_equal_roots(table: MembershipTable) -> None:
     assert len(table.root) == 16
 
 
+def test_tombstones_are_kept_for_their_age_and_then_forgotten(table: MembershipTable) -> None:
+    table.merge({"a": (0, "dead", 0.0), "b": (0, "alive", 0.0)}, now=100.0)
+    assert table.expire(now=100.0 + 86399) == []
+    assert table.expire(now=100.0 + 86400) == ["a"]
+    assert table.members.keys() == {"self", "b"}
+
+
 @pytest.mark.parametrize(
     ("incoming", "rule"),
     [
