@@ -147,10 +147,11 @@ def _sentence(what: str, facts: Mapping[str, Any]) -> str:
             return f"connection lost ({facts['reason']}); attempt {facts['attempt']}"
         case "problem":
             return f"problem: {facts['message']}"
-        case "left":
+        case "progress" | "left":
             sent = ", ".join(f"{count} {kind}" for kind, count in facts["sent"].items() if count)
             received = ", ".join(f"{count} of {who}" for who, count in facts["received"].items())
-            return f"left; frames sent: {sent or 'none'}; received: {received or 'none'}"
+            words = f"frames sent: {sent or 'none'}; received: {received or 'none'}"
+            return words if what == "progress" else f"left; {words}"
         case _:
             return what
 

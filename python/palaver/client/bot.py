@@ -29,12 +29,13 @@ Mode = Literal["media", "p2p"]
 Report = Callable[[str, Mapping[str, Any]], None]
 """Called with the name and the facts of each thing that happens; see `Bot`."""
 
+PROGRESS_SECONDS = 10.0
 SOURCES = {"audio": "microphone", "video": "camera"}
 
 
 class Bot:
-    """Runs once. Reports: joined, sending, watching, unwatched, recording, peer (joined, left), connection,
-    problem, left.
+    """Runs once. Reports: joined, sending, watching, unwatched, recording, peerJoined, peerLeft,
+    reconnecting, resumed, rejoined, connection, problem, progress, left.
 
     `record` names the file for what the first watched participant sends; each further one gets a file of its
     own beside it.
@@ -53,7 +54,7 @@ class Bot:
     ) -> None:
         self.client = client
         self.sent: dict[str, int] = {}
-        """Kind → frames sent. Up to date when `run` ends, and whenever a report is made."""
+        """Kind → frames sent; up to date with every report of progress, and when `run` has ended."""
         self.received: dict[str, int] = {}
         """identity/source → frames received."""
         self._room, self._name, self._mode = room, name, mode
@@ -66,6 +67,8 @@ class Bot:
         self._watching: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
+        self._left = False
+        self._failure: BaseException | None = None
 
     def stop(self) -> None:
         """Lets `run` come to its end."""
@@ -75,7 +78,7 @@ class Bot:
         """Joins, shows, watches; ends after `seconds`, with the file, on `stop`, or with the session. Then
         leaves.
 
-        Raises: RequestRefused, ConnectionLost, BadMedia.
+        Raises: RequestRefused, ConnectionLost, BadMedia, RecordingError.
         """
         self._tracks = pattern_media() if self._file is None else file_media(self._file)
         for track in self._tracks:
@@ -87,6 +90,7 @@ class Bot:
             self._tell("joined", room=room.id, peer=room.you.id, identity=room.you.identity, peers=peers)
             following = asyncio.create_task(self._follow(), name="bot: events")
             following.add_done_callback(lambda task: self._over.set())
+            self._spawn(self._progress(), "bot: progress")
             if self._mode == "p2p":
                 await self._talk()
             else:
@@ -96,6 +100,8 @@ class Bot:
                     await self._over.wait()
             if following.done():
                 following.result()
+            if self._failure is not None:
+                raise self._failure
         finally:
             await self._wind_up(following)
 
@@ -199,10 +205,19 @@ class Bot:
         known = self.client.room.peers.get(peer)
         return known.identity if known is not None else peer
 
-    def _tell(self, what: str, /, **facts: Any) -> None:
-        if self.client.state != "new":
+    async def _progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            self._report("progress", self._counts())
+
+    def _counts(self) -> dict[str, Any]:
+        if self._tracks and self.client.state != "new":
             self.sent = self.client.media.sources.frames
-        self._report(what, facts)
+        return {"sent": self.sent, "received": dict(self.received)}
+
+    def _tell(self, what: str, /, **facts: Any) -> None:
+        if not self._left:
+            self._report(what, facts)
 
     def _spawn(self, work: Any, name: str) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
@@ -215,12 +230,12 @@ class Bot:
         if isinstance(error, ClientError):
             self._tell("problem", message=str(error))
         elif error is not None:
-            self._tell("problem", message=f"{task.get_name()}: {error!r}")
+            self._failure = error
             self._over.set()
 
     async def _wind_up(self, following: asyncio.Task[None] | None) -> None:
-        if following is not None:
-            self._tell("left", sent=dict(self.client.media.sources.frames), received=dict(self.received))
+        counts = self._counts()
+        self._left = True
         tasks = [*self._tasks, *([following] if following is not None else [])]
         for task in tasks:
             task.cancel()
@@ -231,6 +246,8 @@ class Bot:
         await self.client.leave()
         for track in self._tracks:
             track.stop()
+        if following is not None:
+            self._report("left", counts)
 
 
 class BadMedia(PalaverError):
