@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.05
 """How often due timers of sessions are looked at: a twentieth of the shortest that matters to people."""
-DRAIN_SECONDS: Final = 2.0
-"""Over how long a stopping node spreads its goodbyes, so that its clients do not all come back at once."""
+HURRY_SECONDS: Final = 0.2
+"""How long closing handshakes may still take after the second signal."""
 
 
 class SingleNodeDirectory:
@@ -54,6 +54,8 @@ class SignalingNode:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._draining = False
+        self._in_a_hurry = False
+        self._departure: asyncio.Task[None] | None = None
         self._refusing_until = 0.0
         self._ledger = (
             SqliteLedger(Path(settings.node.state_dir) / "rulings.sqlite")
@@ -129,6 +131,7 @@ class SignalingNode:
             draining = asyncio.create_task(self.drain(), name="drain")
             again = asyncio.create_task(asked.get(), name="second signal")
             await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+            self._in_a_hurry = again.done()
             for task in (draining, again):
                 task.cancel()
             await asyncio.gather(draining, again, return_exceptions=True)
@@ -136,17 +139,46 @@ class SignalingNode:
             for each in signals:
                 loop.remove_signal_handler(each)
 
-    async def drain(self) -> None:
-        """Takes no new clients and sends those here away, spread over DRAIN_SECONDS."""
-        self._draining = True
-        here = self.gateway.counters.connections_open
-        log.info("draining", extra={"connections": here})
-        await self.gateway.close(spread_seconds=DRAIN_SECONDS if here > 1 else 0.0)
+    @property
+    def draining(self) -> bool:
+        """Whether the node takes no new clients, because it was told to drain (and not to `undrain`)."""
+        return self._draining
+
+    async def drain(self, deadline_seconds: float | None = None) -> bool:
+        """Takes no new clients and sends those here away, spread over the deadline (gateway.drain_seconds).
+
+        The node goes on serving, so that `undrain` can take it back at any time. Draining again begins anew with
+        the new deadline. Returns whether it came to its end: False where another call came between.
+        """
+        seconds = self.settings.gateway.drain_seconds if deadline_seconds is None else deadline_seconds
+        self._call_off()
+        self._draining = self.plane.sessions.draining = True
+        log.info("draining", extra={"connections": len(self.gateway.table.sockets), "seconds": seconds})
+        departure = self._departure = asyncio.create_task(self.gateway.drain(seconds), name="drain")
+        await asyncio.wait({departure})
+        if departure.cancelled():
+            return False
+        departure.result()
+        return True
+
+    def undrain(self) -> None:
+        """Takes clients again. Those who were sent away are gone; those who were not yet, stay."""
+        self._call_off()
+        if self._draining:
+            self._draining = self.plane.sessions.draining = False
+            self.gateway.undrain()
+            log.info("not draining any more", extra={"connections": len(self.gateway.table.sockets)})
+
+    def _call_off(self) -> None:
+        if self._departure is not None:
+            self._departure.cancel()
+            self._departure = None
 
     async def close(self) -> None:
         """Ends everything that this node started. Safe to call twice."""
         self._draining = True
-        await self.gateway.close()
+        self._call_off()
+        await self.gateway.close(patience_seconds=HURRY_SECONDS if self._in_a_hurry else None)
         if self._ticker is not None:
             self._ticker.cancel()
         tasks = [*self._tasks, *([self._ticker] if self._ticker else [])]

@@ -102,6 +102,18 @@ def test_serve_takes_its_settings_from_the_file_and_flags(start: Start, tmp_path
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_a_second_signal_ends_the_node_at_once(start: Start) -> None:
+    process = start("dev", "--port", "0", "--http-port", "0", "--json", "--set", "gateway.drain_seconds=3600")
+    where = announced(process)
+    with connected(where["gateway"]) as one, connected(where["gateway"]):
+        process.terminate()
+        assert one.recv(2)[:1] == b"\x88"  # a CLOSE frame: it drains, and neither client answers
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+
+
 def test_a_taken_port_is_one_sentence(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -130,7 +142,23 @@ def test_a_missing_native_core_is_one_sentence(tmp_path: Path) -> None:
 
 
 def upgrade(url: str, origin: str | None, protocols: str = "palaver.v1") -> int:
-    """The status with which the gateway answers a WebSocket handshake (RFC 6455 § 4.1)."""
+    """The status with which the gateway answers a WebSocket handshake."""
+    client, status = handshake(url, origin, protocols)
+    client.close()
+    return status
+
+
+def connected(url: str) -> socket.socket:
+    """An upgraded socket."""
+    client, status = handshake(url)
+    assert status == 101
+    return client
+
+
+def handshake(
+    url: str, origin: str | None = None, protocols: str = "palaver.v1"
+) -> tuple[socket.socket, int]:
+    """Asks for an upgrade (RFC 6455 § 4.1): the socket, the answer's head read, and its status."""
     authority, _, path = url.removeprefix("ws://").partition("/")
     host, _, port = authority.rpartition(":")
     lines = [
@@ -143,6 +171,9 @@ def upgrade(url: str, origin: str | None, protocols: str = "palaver.v1") -> int:
         f"Sec-WebSocket-Protocol: {protocols}",
         *([f"Origin: {origin}"] if origin else []),
     ]
-    with socket.create_connection((host, int(port)), timeout=10) as client:
-        client.sendall("\r\n".join([*lines, "", ""]).encode())
-        return int(client.recv(65536).split()[1])
+    client = socket.create_connection((host, int(port)), timeout=10)
+    client.sendall("\r\n".join([*lines, "", ""]).encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += client.recv(1)
+    return client, int(head.split()[1])

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from palaver.errors import SettingsError, StartError
 from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.counters import GatewayCounters
+from palaver.gateway.farewell import NOWHERE, farewell, leave_in_turn
 from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.policy import HandshakePolicy
 from palaver.gateway.pull_handler import PullHandler
-from palaver.gateway.table import ConnectionTable
+from palaver.gateway.table import ConnectionTable, Socket
 from palaver.gateway.upgrade import HalfOpen
 from palaver.protocol.close_codes import CloseCode
 from palaver.settings.tree import GatewaySettings
@@ -23,7 +24,6 @@ from palaver.signaling.ports import Connection
 
 _ACCEPT_BACKLOG = 1024
 """Sockets the kernel keeps for us; a storm of reconnects must fit (Linux caps it at net.core.somaxconn)."""
-_SPREAD_STEP_SECONDS = 0.05
 
 
 class ClientGateway:
@@ -110,31 +110,55 @@ class ClientGateway:
         finally:
             await self.close()
 
+    async def drain(self, seconds: float) -> None:
+        """Lets nobody new in (503) and sends those here away with 4001, one after the other over `seconds`.
+
+        The reason of the close lists `settings.alternatives`. Returns when all are gone, or have had the time that a
+        closing handshake may take. To call it off, cancel this and call `undrain`.
+        """
+        table = self.table
+        table.draining = True
+        oldest_first = sorted(table.sockets, key=lambda socket: socket.id)
+        alternatives = self.settings.alternatives
+
+        def say(socket: Socket) -> None:
+            socket.close(CloseCode.SHUTDOWN, farewell(alternatives, socket.id))
+
+        await leave_in_turn(oldest_first, say, seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(table.close_seconds):
+                await table.emptied()
+
+    def undrain(self) -> None:
+        """Lets clients in again."""
+        self.table.draining = False
+
     async def close(
-        self, code: int = CloseCode.SHUTDOWN, reason: str = "the node shuts down", spread_seconds: float = 0.0
+        self,
+        code: int = CloseCode.SHUTDOWN,
+        reason: str = NOWHERE,
+        spread_seconds: float = 0.0,
+        patience_seconds: float | None = None,
     ) -> None:
         """Stops listening and closes every connection with `code`.
 
         The closes are spread over `spread_seconds`, so that the clients do not all come back at once. Waits until
-        all are gone, at most for the time that closing handshakes may take, and tears down the rest. A second call
-        need not wait for the first: it closes at once what that has left open.
+        all are gone, at most for `patience_seconds` (the time that closing handshakes may take), and tears down
+        the rest. A second call need not wait for the first: it closes at once what that has left open.
         """
         table = self.table
         if self._server is None or self._closed.is_set():
             return
         table.closing = True
         self._server.close()
-        sockets = list(table.sockets)
-        steps = max(1, min(len(sockets), int(spread_seconds / _SPREAD_STEP_SECONDS)))
-        for step in range(steps):
-            for socket in sockets[step::steps]:
-                socket.close(code, reason)
-            if step + 1 < steps:
-                await asyncio.sleep(spread_seconds / steps)
+        await leave_in_turn(list(table.sockets), lambda socket: socket.close(code, reason), spread_seconds)
         for half_open in list(table.half_open):
             half_open.due(table.clock())
+        patience = (
+            table.close_seconds + table.linger_seconds if patience_seconds is None else patience_seconds
+        )
         try:
-            async with asyncio.timeout(table.close_seconds + table.linger_seconds):
+            async with asyncio.timeout(patience):
                 await table.emptied()
         except TimeoutError:
             table.abort_all()

@@ -51,6 +51,7 @@ class ConnectionTable:
         self.sockets: set[Socket] = set()
         self.half_open: set[Due] = set()
         self.closing = False
+        self.draining = False
         self.loop: asyncio.AbstractEventLoop
         self.beat = settings.ping_ms / 1000 / BEATS_PER_PING
         """Seconds between two looks at a connection; silence is counted in beats."""

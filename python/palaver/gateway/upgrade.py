@@ -112,6 +112,8 @@ class HalfOpen(asyncio.BufferedProtocol):
         retry = (("Retry-After", "5"),)
         if self._table.closing:
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this node is shutting down", retry)
+        if self._table.draining:
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this node is draining", retry)
         if self._table.is_full():
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this node is full", retry)
         if self._table.is_full_for(upgrade.address):

@@ -51,6 +51,8 @@ class SessionManager:
         self.rooms: dict[str, Room] = {}
         self.sessions: dict[str, SignalingSession] = {}
         """Joined and suspended sessions by session id."""
+        self.draining = False
+        """No new seats are given; those who have one, suspended ones included, keep it."""
         self.resumes = {"replayed": 0, "snapshot": 0}
         self._entropy = entropy
         self._owner = owner
@@ -73,7 +75,9 @@ class SessionManager:
     # --- seats ---
 
     def check_seat(self, request: SeatRequest) -> None:
-        """Raises ProtocolError (room_full, limit, conflict) where `create_or_join` would; changes nothing."""
+        """Raises ProtocolError (node_draining, room_full, limit, conflict) where `create_or_join` would; changes nothing."""
+        if self.draining:
+            raise ProtocolError("node_draining")
         room = self.rooms.get(request.room)
         claims = request.session.claims
         assert claims is not None, "admission lets only authenticated sessions join"

@@ -12,6 +12,9 @@ from palaver.settings.tree import AuthSettings, Settings
 SECRET_BYTES = 32
 """RFC 7518 § 3.2: a key of HS256 is at least as long as its hash."""
 
+ALTERNATIVE_BYTES = 110
+"""What a CLOSE frame's reason of 123 bytes (RFC 6455 § 5.5) holds beside "go to "."""
+
 
 class Broken(NamedTuple):
     """A rule that does not hold, and the settings that it is about; the first is the one to change."""
@@ -70,6 +73,11 @@ _ENTRIES: tuple[tuple[str, Callable[[str], object], str], ...] = (
         lambda text: _is_address(text, ipaddress.ip_network),
         "IP addresses or networks",
     ),
+    (
+        "gateway.alternatives",
+        re.compile(r"wss?://[^\s/?#]+[!-~]*").fullmatch,
+        "ws:// or wss:// URLs",
+    ),
     ("media.addresses", _is_address, "IP addresses"),
     (
         "media.ice_servers",
@@ -91,6 +99,12 @@ def _words(settings: Settings) -> Iterator[Broken]:
         for index, entry in enumerate(_value(settings, path)):
             if not fits(entry):
                 yield Broken((f"{path}.{index}", path), f"{path} must be {rule}, not {entry!r}")
+    for index, url in enumerate(gateway.alternatives):
+        if len(url) > ALTERNATIVE_BYTES:
+            message = (
+                f"gateway.alternatives must hold URLs of at most {ALTERNATIVE_BYTES} characters, not {url!r}"
+            )
+            yield Broken((f"gateway.alternatives.{index}", "gateway.alternatives"), message)
     if gateway.port and gateway.port == http.port and gateway.host == http.host:
         yield Broken(
             ("http.port", "gateway.port", "http.host", "gateway.host"),

@@ -18,6 +18,7 @@ def doc(text: str, *, secret: bool = False) -> Meta:
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400)]
+DrainSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Leeway = Annotated[float, Meta(ge=0, le=600)]
 LifeTime = Annotated[float, Meta(gt=0, le=31_536_000)]
 PingMillis = Annotated[int, Meta(ge=100, le=600_000)]
@@ -140,6 +141,21 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
             "This is the memory that a client who never reads can cost."
         ),
     ] = 1024 * 1024
+    alternatives: Annotated[
+        Texts,
+        doc(
+            "WebSocket URLs of other nodes, which clients are told when this one drains (close 4001). "
+            "A CLOSE frame holds about 110 characters of them; each client is told those that fit, from a place "
+            "in the list that differs from client to client."
+        ),
+    ] = ()
+    drain_seconds: Annotated[
+        DrainSeconds,
+        doc(
+            "Over how long a drain spreads its goodbyes, unless told otherwise. Longer spares the other nodes a storm "
+            "of reconnects; it must stay some 5 s below the time that your supervisor waits after SIGTERM."
+        ),
+    ] = 2.0
     control_frames_per_second: Annotated[
         Count,
         doc("Pings and pongs one client may send per second; more closes with 4013."),
