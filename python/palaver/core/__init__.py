@@ -3,6 +3,7 @@
 try:
     from palaver.core._native import (
         ArgumentError,
+        Beat,
         BroadcastBuffer,
         CapacityError,
         CoreError,
@@ -40,6 +41,7 @@ from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
     "ArgumentError",
+    "Beat",
     "BroadcastBuffer",
     "CapacityError",
     "CoreError",

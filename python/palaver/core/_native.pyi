@@ -29,6 +29,7 @@ from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
     "ArgumentError",
+    "Beat",
     "BroadcastBuffer",
     "CapacityError",
     "CoreError",
@@ -184,10 +185,11 @@ class MembershipTable:
         """Joins records: status records, as ``snapshot_bytes`` and ``difference`` write them, and node
         records.
 
-        A status record holds on the authority of whoever sends it: check the packet it came in. A node record
-        holds on that of the node itself; of two the later one holds, by (incarnation, issued_at, digest).
-        What is stale is dropped before its signature is looked at; the rest is verified in one batch. Records
-        of unknown kinds are skipped. The interpreter is released meanwhile.
+        A status record holds on the authority of whoever sends it: check the packet it came in. Node records
+        and beats hold on that of the node itself; of two node records the later one holds, by (incarnation,
+        issued_at, digest), of two beats by (incarnation, seq). A later beat also says that the node is alive
+        and was heard now. What is stale is dropped before its signature is looked at; the rest is verified in
+        one batch. Records of unknown kinds are skipped. The interpreter is released meanwhile.
 
         Raises DecodeError for malformed bytes, SignatureError when one signature is false and CapacityError
         when there is no room: then nothing was joined. Honest nodes pass on only what they have checked, so
@@ -203,6 +205,10 @@ class MembershipTable:
 
         Two tables agree after each has merged the other's difference. Raises ArgumentError for other than
         4,096 bytes.
+        """
+    def beat(self, node_id: str | bytes) -> Beat | None:
+        """How the node says it is doing, if a beat has come. Beats are no part of ``root`` or
+        ``snapshot_bytes``.
         """
     def record(self, node_id: str | bytes) -> NodeRecord | None:
         """What the node says of itself, if its signed record has come."""
@@ -272,6 +278,42 @@ class NodeRecord:
         """The record for ``MembershipTable.merge_bytes``, one's own included: that is how a node announces
         itself.
         """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Beat:
+    """How a node is doing, signed with its key: the part of its state that changes all the time.
+
+    ``seq`` (0 to 2**64 - 1) rises within an incarnation. ``load`` (0 to 65,535) is in thousandths of what the
+    node can carry, ``sessions`` from 0 to 2**32 - 1, and a node that is ``draining`` takes nothing new.
+    Raises ArgumentError for a bad incarnation and OverflowError for numbers out of range.
+    """
+
+    def __new__(
+        cls,
+        keys: KeyManager,
+        incarnation: int,
+        seq: int,
+        *,
+        load: int = 0,
+        sessions: int = 0,
+        draining: bool = False,
+    ) -> Beat: ...
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def load(self) -> int: ...
+    @property
+    def sessions(self) -> int: ...
+    @property
+    def draining(self) -> bool: ...
+    def encode(self) -> bytes:
+        """The beat for ``MembershipTable.merge_bytes``, one's own included."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 
@@ -413,8 +455,8 @@ class BroadcastBuffer:
         """Queues each record of ``Merged.news`` by its status; saying that ``self_node_id`` is alive goes
         first.
 
-        A node's status and its record are separate changes, also from those of ``add_change``. Raises
-        DecodeError for malformed bytes: then nothing was queued.
+        A node's status, its record and its beat are separate changes, also from those of ``add_change``;
+        beats have the priority application. Raises DecodeError for malformed bytes: then nothing was queued.
         """
     def next_batch(self, max_bytes: int = 1050) -> list[bytes]:
         """The changes for one packet, together at most ``max_bytes``; they count as told once more.

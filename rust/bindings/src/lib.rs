@@ -3,6 +3,7 @@
 //! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
 
 mod backoff;
+mod beat;
 mod broadcast_buffer;
 mod cache;
 mod convert;
@@ -26,6 +27,8 @@ mod wal;
 mod _native {
     #[pymodule_export]
     use crate::backoff::GossipBackoff;
+    #[pymodule_export]
+    use crate::beat::Beat;
     #[pymodule_export]
     use crate::broadcast_buffer::BroadcastBuffer;
     #[pymodule_export]

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 
+use crate::beat::Beat;
 use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, count, id_text, row, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
@@ -79,6 +80,10 @@ impl MembershipTable {
     #[getter]
     fn buckets<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &core::write_buckets(self.0.lock(py).buckets()))
+    }
+
+    fn beat(&self, py: Python<'_>, node_id: IdArgument) -> Option<Beat> {
+        self.0.lock(py).beat(&node_id.0).cloned().map(Beat)
     }
 
     fn record(&self, py: Python<'_>, node_id: IdArgument) -> Option<NodeRecord> {

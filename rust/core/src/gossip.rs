@@ -5,9 +5,10 @@
 //! fault is the sender's.
 
 use crate::record::{self, Record};
+use crate::signed_body::SignedBody;
 use crate::{
-    BroadcastBuffer, ChangeKey, Entry, Error, MembershipTable, NodeId, NodeRecord, Priority, RecordOrder,
-    Status, Time,
+    Beat, BroadcastBuffer, ChangeKey, Entry, Error, MembershipTable, NodeId, NodeRecord, Precedence,
+    Priority, RecordOrder, Status, Time,
 };
 
 /// What came of merging bytes.
@@ -29,9 +30,9 @@ struct Fresh {
 }
 
 impl MembershipTable {
-    /// Joins the records in `bytes`: the same laws as `merge`, and of two records of a node the later one holds.
+    /// Joins the records in `bytes`: the same laws as `merge`, and of two records or beats of a node the later one holds.
     pub fn merge_bytes(&mut self, bytes: &[u8], now: Time) -> Result<Merged, Error> {
-        let (mut entries, mut fresh) = (Vec::new(), Vec::new());
+        let (mut entries, mut fresh, mut beats) = (Vec::new(), Vec::new(), Vec::new());
         for part in record::split(bytes) {
             let part = part?;
             match part.kind {
@@ -42,7 +43,7 @@ impl MembershipTable {
                     }
                 }
                 record::KIND_NODE => {
-                    let id = NodeRecord::node_id_of(part.body())?;
+                    let id = SignedBody::signer_of(part.body())?;
                     if self.record_bytes(&id).is_some_and(|held| held == part.body()) {
                         continue;
                     }
@@ -54,17 +55,34 @@ impl MembershipTable {
                         fresh.push(Fresh { id, order, record });
                     }
                 }
+                record::KIND_BEAT => {
+                    let beat = Box::new(Beat::decode(part.body())?);
+                    let id = beat.node_id();
+                    if self.beat(&id).is_none_or(|held| beat.is_later_than(held)) {
+                        let precedence = Precedence::new(beat.incarnation(), Status::Alive)?;
+                        entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
+                        beats.push((id, beat));
+                    }
+                }
                 _ => drop(part.parse()?), // skipped, unless it is critical
             }
         }
-        if !NodeRecord::verify_all(&fresh.iter().map(|fresh| &*fresh.record).collect::<Vec<_>>()) {
+        let records = fresh.iter().map(|fresh| fresh.record.body());
+        let signed: Vec<_> = records.chain(beats.iter().map(|(_, beat)| beat.body())).collect();
+        if !SignedBody::verify_all(&signed) {
             return Err(Error::Signature);
         }
         self.reserve(&entries)?;
-        Ok(self.join_checked(&entries, &fresh, now))
+        Ok(self.join_checked(&entries, &fresh, beats, now))
     }
 
-    fn join_checked(&mut self, entries: &[Entry], fresh: &[Fresh], now: Time) -> Merged {
+    fn join_checked(
+        &mut self,
+        entries: &[Entry],
+        fresh: &[Fresh],
+        beats: Vec<(NodeId, Box<Beat>)>,
+        now: Time,
+    ) -> Merged {
         let mut merged = Merged::default();
         let mut rows: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
         for Fresh { id, order, record } in fresh {
@@ -77,6 +95,12 @@ impl MembershipTable {
                 record::write(&mut merged.news, record::KIND_NODE, record.as_bytes());
             }
         }
+        for (id, beat) in beats {
+            let framed = beat.framed();
+            if self.hear(&id, beat, now) {
+                merged.news.extend_from_slice(&framed);
+            }
+        }
         rows.sort_unstable();
         rows.dedup();
         for row in rows {
@@ -87,7 +111,7 @@ impl MembershipTable {
         merged
     }
 
-    /// The whole view as records, by rising id: equal views give equal bytes.
+    /// The whole view as records, by rising id and without beats: equal views give equal bytes.
     #[must_use]
     pub fn snapshot_bytes(&self) -> Vec<u8> {
         self.write_rows(|_| true)
@@ -126,6 +150,11 @@ pub fn queue_news(buffer: &mut BroadcastBuffer, news: &[u8], own: &NodeId) -> Re
         let (subject, status) = match part.parse()? {
             Record::Status(id, precedence) => (id, precedence.status()),
             Record::Node(record) => (record.node_id(), record.precedence().status()),
+            Record::Beat(beat) => {
+                let key = ChangeKey { kind: part.kind, subject: beat.node_id() };
+                changes.push((key, Priority::Application, part.whole));
+                continue;
+            }
             Record::Unknown => continue,
         };
         let refutes = subject == *own && status == Status::Alive;

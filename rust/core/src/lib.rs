@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod beat;
 mod broadcast_buffer;
 mod cache;
 mod chance;
@@ -21,6 +22,7 @@ mod placement;
 pub mod record;
 mod replay;
 mod signature;
+mod signed_body;
 mod state;
 mod status;
 mod strategy;
@@ -28,6 +30,7 @@ mod time;
 mod wal;
 
 pub use backoff::{BackoffLimits, GossipBackoff};
+pub use beat::{Beat, Vitals};
 pub use broadcast_buffer::{BroadcastBuffer, ChangeKey, Priority};
 pub use cache::{MessageCache, MessageId};
 pub use envelope::{ClusterTag, GossipEnvelope, Postmark};

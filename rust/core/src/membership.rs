@@ -5,7 +5,7 @@
 
 use hashbrown::HashTable;
 
-use crate::{Error, IdHashBuilder, NodeId, NodeRecord, Precedence, RecordOrder, Status, Time};
+use crate::{Beat, Error, IdHashBuilder, NodeId, NodeRecord, Precedence, RecordOrder, Status, Time};
 
 /// How many members a table holds unless told otherwise: 2^20.
 pub const DEFAULT_MAX_MEMBERS: usize = 1 << 20;
@@ -33,6 +33,7 @@ pub struct MembershipTable {
     heartbeats: Vec<Time>,
     changed: Vec<Time>,
     records: Vec<Option<Box<Held>>>,
+    beats: Vec<Option<Box<Beat>>>,
     fingerprints: Vec<u128>,
     buckets: Box<[u128; 256]>,
 }
@@ -66,6 +67,7 @@ impl MembershipTable {
             heartbeats: Vec::new(),
             changed: Vec::new(),
             records: Vec::new(),
+            beats: Vec::new(),
             fingerprints: Vec::new(),
             buckets: Box::new([0; 256]),
         };
@@ -178,6 +180,24 @@ impl MembershipTable {
         Some(NodeRecord::decode(&held.bytes).expect("only records that decode are held"))
     }
 
+    /// How the node says it is doing, if a beat has come. Not part of the digest: it changes all the time.
+    #[must_use]
+    pub fn beat(&self, id: &NodeId) -> Option<&Beat> {
+        self.beats[self.find(id)?].as_deref()
+    }
+
+    /// Joins a beat of a member whose signature has been checked, and says whether it is the latest. Then the node has been
+    /// heard now, by us or by whoever passed it on.
+    pub(crate) fn hear(&mut self, id: &NodeId, beat: Box<Beat>, now: Time) -> bool {
+        let Some(row) = self.find(id) else { return false };
+        if self.beats[row].as_deref().is_some_and(|held| !beat.is_later_than(held)) {
+            return false;
+        }
+        self.beats[row] = Some(beat);
+        self.heartbeats[row] = self.heartbeats[row].max(now);
+        true
+    }
+
     /// Where in the order of its records the one held of `id` stands.
     pub(crate) fn record_order(&self, id: &NodeId) -> Option<RecordOrder> {
         self.records[self.find(id)?].as_deref().map(|held| held.order)
@@ -268,6 +288,7 @@ impl MembershipTable {
         self.heartbeats.push(entry.last_heartbeat);
         self.changed.push(now);
         self.records.push(None);
+        self.beats.push(None);
         self.fingerprints.push(0);
         self.stamp(row);
         row
@@ -290,6 +311,7 @@ impl MembershipTable {
         self.heartbeats.swap_remove(row);
         self.changed.swap_remove(row);
         self.records.swap_remove(row);
+        self.beats.swap_remove(row);
         self.fingerprints.swap_remove(row);
     }
 

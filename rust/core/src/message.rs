@@ -44,7 +44,7 @@ impl GossipMessage {
             .into_iter()
             .filter_map(|record| match record {
                 Record::Status(id, precedence) => Some(Entry { id, precedence, last_heartbeat: Time::ZERO }),
-                Record::Node(_) | Record::Unknown => None,
+                Record::Node(_) | Record::Beat(_) | Record::Unknown => None,
             })
             .collect();
         Ok(Self { envelope, snapshot })

@@ -9,7 +9,8 @@
 //! | 49–… | fields: tag, length, UTF-8 text; tags rise; unknown tags are kept |
 //! | last 64 | Ed25519 signature over a context string and all before |
 
-use crate::{Error, KeyManager, NodeId, NodeMetadata, Precedence, PublicKey, Signed, Status, record};
+use crate::signed_body::SignedBody;
+use crate::{Error, KeyManager, NodeId, NodeMetadata, Precedence, Status, record};
 
 const FIXED: usize = 49;
 const SIGNATURE: usize = 64;
@@ -23,7 +24,7 @@ const TAG_ADDRESS: u8 = 4;
 /// A node about itself. `decode` does not check the signature; `verify` does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeRecord {
-    bytes: Box<[u8]>,
+    body: SignedBody,
     precedence: Precedence,
     issued_at: u64,
     name: String,
@@ -54,8 +55,7 @@ impl NodeRecord {
         address: &str,
         metadata: &NodeMetadata,
     ) -> Result<Self, Error> {
-        let mut bytes = Vec::with_capacity(FIXED + SIGNATURE + 128);
-        bytes.extend_from_slice(keys.public_key().as_bytes());
+        let mut bytes = Vec::with_capacity(128);
         bytes.extend_from_slice(&precedence.incarnation().to_le_bytes());
         bytes.extend_from_slice(&issued_at.to_le_bytes());
         bytes.push(precedence.status() as u8);
@@ -75,9 +75,7 @@ impl NodeRecord {
                 bytes.extend_from_slice(text.as_bytes());
             }
         }
-        let signature = keys.sign(&[CONTEXT, &bytes].concat());
-        bytes.extend_from_slice(&signature);
-        Self::decode(&bytes)
+        Self::decode(SignedBody::sign(CONTEXT, keys, &bytes).as_bytes())
     }
 
     /// Reads the body of a node record.
@@ -91,7 +89,7 @@ impl NodeRecord {
             _ => return Err(Error::Decode("a node says of itself only that it is alive or has left")),
         };
         let mut record = Self {
-            bytes: bytes.into(),
+            body: SignedBody::unchecked(CONTEXT, bytes),
             precedence: Precedence::new(word(bytes, 32), status)?,
             issued_at: word(bytes, 40),
             name: String::new(),
@@ -100,13 +98,6 @@ impl NodeRecord {
         };
         record.read_fields(&bytes[FIXED..bytes.len() - SIGNATURE])?;
         Ok(record)
-    }
-
-    /// Whom a body is about, without reading the rest.
-    pub(crate) fn node_id_of(body: &[u8]) -> Result<NodeId, Error> {
-        body.first_chunk()
-            .map(NodeId::of_public_key)
-            .ok_or(Error::Decode("a node record has 113 to 1,024 bytes"))
     }
 
     fn read_fields(&mut self, mut rest: &[u8]) -> Result<(), Error> {
@@ -142,42 +133,17 @@ impl NodeRecord {
     /// Whether the node itself made this record: the signature is that of the key its id comes from.
     #[must_use]
     pub fn verify(&self) -> bool {
-        self.with_signed(crate::verify)
+        SignedBody::verify_all(&[&self.body])
     }
 
-    /// Whether each record is its node's own, in one batch.
-    #[must_use]
-    pub fn verify_all(records: &[&Self]) -> bool {
-        let keys: Vec<_> = records.iter().map(|record| PublicKey::from_bytes(record.public_key())).collect();
-        let messages: Vec<_> =
-            records.iter().map(|record| [CONTEXT, record.signed_part()].concat()).collect();
-        let mut items = Vec::with_capacity(records.len());
-        for ((record, key), data) in records.iter().zip(&keys).zip(&messages) {
-            let Ok(public_key) = key else { return false };
-            items.push(Signed { data, signature: record.signature(), public_key });
-        }
-        crate::verify_batch(&items).into_iter().all(|valid| valid)
-    }
-
-    fn with_signed(&self, check: impl FnOnce(&Signed<'_>) -> bool) -> bool {
-        PublicKey::from_bytes(self.public_key()).is_ok_and(|public_key| {
-            let data = [CONTEXT, self.signed_part()].concat();
-            check(&Signed { data: &data, signature: self.signature(), public_key: &public_key })
-        })
-    }
-
-    fn signed_part(&self) -> &[u8] {
-        &self.bytes[..self.bytes.len() - SIGNATURE]
-    }
-
-    fn signature(&self) -> &[u8; SIGNATURE] {
-        self.bytes.last_chunk().expect("decode checked the length")
+    pub(crate) fn body(&self) -> &SignedBody {
+        &self.body
     }
 
     /// The key that signed.
     #[must_use]
     pub fn public_key(&self) -> &[u8; 32] {
-        self.bytes.first_chunk().expect("decode checked the length")
+        self.body.public_key()
     }
 
     /// The id that the key gives.
@@ -189,14 +155,14 @@ impl NodeRecord {
     /// The very bytes that came.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.body.as_bytes()
     }
 
     /// The bytes with the head of a record, for `merge_bytes` and packets.
     #[must_use]
     pub fn framed(&self) -> Vec<u8> {
-        let mut framed = Vec::with_capacity(self.bytes.len() + 3);
-        record::write(&mut framed, record::KIND_NODE, &self.bytes);
+        let mut framed = Vec::new();
+        record::write(&mut framed, record::KIND_NODE, self.as_bytes());
         framed
     }
 
@@ -234,7 +200,7 @@ impl NodeRecord {
     #[must_use]
     pub fn order(&self) -> RecordOrder {
         let mut digest = [0; 16];
-        digest.copy_from_slice(&blake3::hash(&self.bytes).as_bytes()[..16]);
+        digest.copy_from_slice(&blake3::hash(self.as_bytes()).as_bytes()[..16]);
         RecordOrder { incarnation: self.precedence.incarnation(), issued_at: self.issued_at, digest }
     }
 }

@@ -7,7 +7,7 @@
 //! Records are kept and relayed as the very bytes they came in, so that signatures stay valid. A reader skips a kind it
 //! does not know, unless that is critical: then it refuses the whole.
 
-use crate::{Error, NodeId, NodeRecord, Precedence};
+use crate::{Beat, Error, NodeId, NodeRecord, Precedence};
 
 /// The kind bit of records that must not be skipped.
 pub const CRITICAL: u8 = 0x80;
@@ -17,6 +17,9 @@ pub const KIND_STATUS: u8 = 0x01;
 
 /// What a node says of itself, signed by it: see [`NodeRecord`].
 pub const KIND_NODE: u8 = 0x02;
+
+/// How a node is doing, signed by it: see [`Beat`].
+pub const KIND_BEAT: u8 = 0x03;
 
 const HEAD: usize = 3;
 const STATUS: usize = 24;
@@ -31,6 +34,8 @@ pub enum Record {
     Status(NodeId, Precedence),
     /// A node about itself. Its signature has not been checked.
     Node(Box<NodeRecord>),
+    /// How a node is doing. The signature has not been checked.
+    Beat(Box<Beat>),
     /// Something of a later version.
     Unknown,
 }
@@ -86,6 +91,7 @@ impl Part<'_> {
         match self.kind {
             KIND_STATUS => self.status().map(|(id, precedence)| Record::Status(id, precedence)),
             KIND_NODE => Ok(Record::Node(Box::new(NodeRecord::decode(self.body())?))),
+            KIND_BEAT => Ok(Record::Beat(Box::new(Beat::decode(self.body())?))),
             unknown if unknown & CRITICAL != 0 => {
                 Err(Error::Decode("a critical record is of a kind unknown here"))
             }

@@ -3,8 +3,8 @@
 
 use palaver_core::record::{self, CRITICAL, KIND_NODE};
 use palaver_core::{
-    Error, IdHashBuilder, KeyManager, MembershipTable, NodeId, NodeMetadata, NodeRecord, Precedence, Status,
-    Time,
+    Beat, Error, IdHashBuilder, KeyManager, MembershipTable, NodeId, NodeMetadata, NodeRecord, Precedence,
+    Status, Time, Vitals,
 };
 use proptest::prelude::*;
 
@@ -38,14 +38,24 @@ fn status(n: u8, incarnation: u64, status: Status) -> Vec<u8> {
     bytes
 }
 
-/// Status and node records of a few nodes, among them the own one.
+fn beat(n: u8, incarnation: u64, seq: u64, load: u16) -> Beat {
+    Beat::sign(&keys(n), incarnation, seq, Vitals { load, sessions: 70_000, draining: load > 0 }).unwrap()
+}
+
+fn beats(table: &MembershipTable) -> Vec<Option<Beat>> {
+    (0..4).map(|n| table.beat(&keys(n).node_id()).cloned()).collect()
+}
+
+/// Status records, node records and beats of a few nodes, among them the own one.
 fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let plain = (0_u8..4, 0_u64..4, 0_usize..6).prop_map(|(n, i, s)| status(n, i, Status::ALL[s]));
     let node =
         (0_u8..4, 0_u64..3, 0_u64..2, prop::bool::ANY, 0_usize..3).prop_map(|(n, i, at, left, name)| {
             framed(&signed(n, i, at, if left { Status::Left } else { Status::Alive }, ["x", "y", "z"][name]))
         });
-    prop::collection::vec(prop_oneof![plain, node], 0..12)
+    let beat =
+        (0_u8..4, 0_u64..3, 0_u64..3, 0_u16..2).prop_map(|(n, i, seq, load)| beat(n, i, seq, load).framed());
+    prop::collection::vec(prop_oneof![plain, node, beat], 0..12)
 }
 
 proptest! {
@@ -64,6 +74,7 @@ proptest! {
         }
         prop_assert_eq!(one.snapshot_bytes(), other.snapshot_bytes());
         prop_assert_eq!(one.root(), other.root());
+        prop_assert_eq!(beats(&one), beats(&other));
     }
 
     #[test]
@@ -74,6 +85,7 @@ proptest! {
         let merged = a.merge_bytes(&second.concat(), now()).unwrap();
         b.merge_bytes(&merged.news, now()).unwrap();
         prop_assert_eq!(a.snapshot_bytes(), b.snapshot_bytes());
+        prop_assert_eq!(beats(&a), beats(&b));
         prop_assert!(a.merge_bytes(&merged.news, now()).unwrap().news.is_empty());
     }
 
@@ -211,4 +223,42 @@ fn only_alive_and_left_are_a_nodes_own_to_say() {
 fn a_name_id_has_no_key_and_so_no_record() {
     let name: NodeId = "node-1".parse().unwrap();
     assert!(table().record(&name).is_none());
+}
+
+#[test]
+fn a_beat_tells_how_a_node_is_doing_and_that_it_lives() {
+    let mut table = table();
+    table.merge_bytes(&beat(1, 2, 1, 9).framed(), now()).unwrap();
+    let id = keys(1).node_id();
+    let heard = table.get(&id).unwrap();
+    assert_eq!(heard.precedence, Precedence::new(2, Status::Alive).unwrap());
+    assert_eq!(heard.last_heartbeat, now());
+    assert_eq!(table.beat(&id).unwrap().vitals(), Vitals { load: 9, sessions: 70_000, draining: true });
+}
+
+#[test]
+fn an_old_beat_is_no_sign_of_life() {
+    let mut table = table();
+    table.merge_bytes(&beat(1, 0, 5, 0).framed(), now()).unwrap();
+    let later = Time::new(9.0).unwrap();
+    let merged =
+        table.merge_bytes(&[beat(1, 0, 4, 0).framed(), beat(1, 0, 5, 0).framed()].concat(), later).unwrap();
+    assert!(merged.news.is_empty());
+    assert_eq!(table.get(&keys(1).node_id()).unwrap().last_heartbeat, now());
+}
+
+#[test]
+fn a_beat_does_not_change_the_digest() {
+    let mut table = table();
+    table.merge_bytes(&beat(1, 0, 1, 0).framed(), now()).unwrap();
+    let root = table.root();
+    table.merge_bytes(&beat(1, 0, 2, 0).framed(), now()).unwrap();
+    assert_eq!(table.root(), root);
+}
+
+#[test]
+fn a_forged_beat_is_refused() {
+    let mut bytes = beat(1, 0, 1, 0).framed();
+    bytes[3 + 48] ^= 1; // the load
+    assert_eq!(table().merge_bytes(&bytes, now()), Err(Error::Signature));
 }

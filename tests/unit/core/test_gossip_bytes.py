@@ -2,6 +2,7 @@ import pytest
 
 from palaver.core import (
     ArgumentError,
+    Beat,
     DecodeError,
     KeyManager,
     MembershipTable,
@@ -80,3 +81,21 @@ def test_only_alive_and_left_are_a_nodes_own_to_say(keys: KeyManager) -> None:
 def test_bucket_sums_of_another_size_are_refused() -> None:
     with pytest.raises(ArgumentError, match="has 4096 bytes, not 5"):
         MembershipTable("a").difference(b"short")
+
+
+def test_a_beat_tells_how_a_node_is_doing_and_that_it_lives(keys: KeyManager) -> None:
+    table = MembershipTable("a")
+    beat = Beat(keys, 2, 1, load=250, sessions=80, draining=True)
+    merged = table.merge_bytes(beat.encode(), now=5.0)
+    assert merged.changed == {keys.node_id: (2, "alive", 5.0)}
+    assert table.beat(keys.node_id) == beat
+    assert (beat.load, beat.sessions, beat.draining, beat.seq) == (250, 80, True, 1)
+    assert table.merge_bytes(Beat(keys, 2, 0).encode(), now=6.0).news == b""
+    assert table.beat("a") is None
+
+
+def test_a_forged_beat_is_refused(keys: KeyManager) -> None:
+    forged = bytearray(Beat(keys, 0, 1).encode())
+    forged[60] ^= 1
+    with pytest.raises(SignatureError):
+        MembershipTable("a").merge_bytes(bytes(forged))
