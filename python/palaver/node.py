@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
 from palaver.gateway import ClientGateway
-from palaver.http import SidePort
+from palaver.http import AdminApi, Hooks, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.observe import Metric, MetricsExporter, counters, gauges
@@ -86,7 +86,9 @@ class SignalingNode:
         self.exporter = MetricsExporter(
             {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
         )
-        self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config)
+        hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining)
+        admin = AdminApi(self.plane.sessions, self.plane.administration, hooks)
+        self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config, admin)
 
     @property
     def gateway_address(self) -> tuple[str, int]:
@@ -160,6 +162,15 @@ class SignalingNode:
             return False
         departure.result()
         return True
+
+    def _begin_drain(self, deadline_seconds: float | None) -> None:
+        """Like `drain`, and comes back at once (admin API)."""
+
+        async def drain() -> None:
+            await self.drain(deadline_seconds)
+
+        self._draining = True
+        self._spawn(drain())
 
     def undrain(self) -> None:
         """Takes clients again. Those who were sent away are gone; those who were not yet, stay."""

@@ -28,17 +28,19 @@ def node_settings(
     rooms: dict[str, Any] | None = None,
     media: dict[str, Any] | None = None,
     auth: dict[str, Any] | None = None,
+    http: dict[str, Any] | None = None,
+    state_dir: str = "",
     demo: bool = False,
     chaos: bool = False,
 ) -> Settings:
     """Settings for a test node: free ports, media on 127.0.0.1 only, any origin."""
     return Settings(
-        node=NodeSettings(name="test-node"),
+        node=NodeSettings(name="test-node", state_dir=state_dir),
         gateway=replace(GatewaySettings(port=0, origins=("*",)), **(gateway or {})),
         limits=replace(LimitSettings(), **(limits or {})),
         rooms=replace(RoomSettings(), **(rooms or {})),
         auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
         media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
-        http=HttpSettings(port=0, demo=demo),
+        http=replace(HttpSettings(port=0, demo=demo), **(http or {})),
         diagnostics=DiagnosticsSettings(chaos=chaos),
     )

@@ -1,3 +1,5 @@
 """The side port: what operators and browsers fetch over plain HTTP. aiohttp is imported when it starts."""
 
+from palaver.http.admin import AdminApi as AdminApi
+from palaver.http.admin import Hooks as Hooks
 from palaver.http.side_port import SidePort as SidePort

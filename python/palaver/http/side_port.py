@@ -1,4 +1,4 @@
-"""SidePort: health, metrics and the demo page, on a port of its own beside the gateway.
+"""SidePort: health, metrics, the admin API and the demo page, on a port of its own beside the gateway.
 
 After making one, await `start`; from then on `address` and `url` say where it listens; end it with `close`,
 which may be called at any time and more than once. It keeps no state: each answer is asked for when a request
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from palaver.errors import StartError
+from palaver.http.admin import AdminApi
+from palaver.http.admin_web import AdminWeb
 from palaver.http.pages import PAGE_FILES, load_page, policy
 from palaver.observe import MetricsExporter
 from palaver.settings.tree import HttpSettings
@@ -48,13 +50,16 @@ class SidePort:
         ready: Callable[[], str | None],
         exporter: MetricsExporter,
         page_config: Callable[[], Mapping[str, Any]],
+        admin: AdminApi | None = None,
     ) -> None:
         """`ready` returns None, or one sentence on why this node should get no new clients. `page_config`
-        returns what the page needs to know: `gateway` (the WebSocket URL) and `iceServers`."""
+        returns what the page needs to know: `gateway` (the WebSocket URL) and `iceServers`. `admin` is served
+        where `settings.admin_token` is set."""
         self._settings = settings
         self._ready = ready
         self._exporter = exporter
         self._page_config = page_config
+        self._admin = AdminWeb(admin, settings.admin_token) if admin and settings.admin_token else None
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | None = None
 
@@ -78,6 +83,9 @@ class SidePort:
         app = web.Application(client_max_size=4096)
         app.on_response_prepare.append(_add_headers)
         app.add_routes([web.get(path, handler) for path, handler in self._routes()])
+        if self._admin is not None:
+            app.middlewares.append(self._admin.guard())
+            app.add_routes([web.route(*route) for route in self._admin.routes()])
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
         try:

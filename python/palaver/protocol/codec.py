@@ -89,7 +89,7 @@ class Codec:
         try:
             params: P = self._decode_params(data, kind)
         except msgspec.ValidationError as error:
-            message, path = _split_path(str(error))
+            message, path = split_path(str(error))
             raise ProtocolError("invalid_params", message, path=path) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError("invalid_params", str(error), path="$") from None
@@ -118,7 +118,7 @@ class Codec:
         try:
             return self._decode_envelope(message)
         except msgspec.ValidationError as error:
-            text, path = _split_path(str(error))
+            text, path = split_path(str(error))
             return Refused(self._id_of(message), ProtocolError("invalid_request", text, path=path))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Refused(None, _unreadable(error))
@@ -243,7 +243,7 @@ _JSON_STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _PATH: Final = re.compile(r"^(.*?)(?: - at `(?:key in )?(.*)`)?$", re.DOTALL)
 
 
-def _split_path(message: str) -> tuple[str, str]:
+def split_path(message: str) -> tuple[str, str]:
     """Splits msgspec's "Expected `int` - at `$.a.b`" into the rule and the JSON path."""
     match = _PATH.match(message)
     assert match is not None  # the pattern matches any text

@@ -26,7 +26,7 @@ def openrpc(version: str) -> dict[str, Any]:
     structs = {each for method in METHODS.values() for each in (method.params, *_alternatives(method.result))}
     ordered = sorted(structs, key=lambda each: each.__name__)
     _, components = msgspec.json.schema_components([*ordered, *told.values()], ref_template=_REF)
-    components = _portable(components)
+    components = portable(components)
     return {
         "openrpc": OPENRPC,
         "info": {"title": "Palaver client protocol", "version": version, "license": {"name": "Apache-2.0"}},
@@ -77,10 +77,10 @@ def _descriptors(struct: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(fields, key=lambda field: not field["required"])
 
 
-def _portable(value: Any) -> Any:
+def portable(value: Any) -> Any:
     """Python's regular expressions in the words of ECMA-262, which JSON Schema uses: its $ is our \\Z."""
     if isinstance(value, dict):
-        return {key: _portable(each) for key, each in value.items()}
+        return {key: portable(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_portable(each) for each in value]
+        return [portable(each) for each in value]
     return value.replace("\\Z", "$") if isinstance(value, str) else value

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from palaver.settings.tree import AuthSettings, Settings
+from palaver.settings.tree import AuthSettings, HttpSettings, Settings
 
 SECRET_BYTES = 32
 """RFC 7518 § 3.2: a key of HS256 is at least as long as its hash."""
@@ -29,6 +29,7 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
     yield from _words(settings)
     yield from _tls(settings, files)
     yield from _keys(settings.auth, dev)
+    yield from _admin(settings.http)
 
 
 # smaller, must be below or not above, larger
@@ -156,6 +157,15 @@ def _keys(auth: AuthSettings, dev: bool) -> Iterator[Broken]:
                 f"{path} must be a secret of at least {SECRET_BYTES} bytes or a PEM public key"
                 f" (it has {len(key.encode())} bytes)",
             )
+
+
+def _admin(http: HttpSettings) -> Iterator[Broken]:
+    size = len(http.admin_token.encode())
+    if 0 < size < SECRET_BYTES:
+        message = f"http.admin_token must have at least {SECRET_BYTES} bytes (it has {size}), or be empty"
+        yield Broken(("http.admin_token",), message)
+    elif not all("!" <= each <= "~" for each in http.admin_token):
+        yield Broken(("http.admin_token",), "http.admin_token must be printable ASCII without blanks")
 
 
 def is_pem(key: str) -> bool:

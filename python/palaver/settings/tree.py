@@ -309,7 +309,7 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[
         str,
-        doc("Address of the side port: health, metrics, demo page. Keep it from the open net."),
+        doc("Address of the side port: health, metrics, admin API, demo page. Keep it from the open net."),
     ] = "127.0.0.1"
     port: Annotated[
         Port,
@@ -319,6 +319,14 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         doc("Serve the demo page at /."),
     ] = False
+    admin_token: Annotated[
+        str,
+        doc(
+            "Bearer token of the admin API under /v1/: at least 32 bytes, as of `openssl rand -base64 32`. "
+            "Who has it may kick, ban, close rooms and drain. Empty: the admin API is off (404).",
+            secret=True,
+        ),
+    ] = ""
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -140,3 +140,10 @@ def test_tls_files_must_be_readable_and_belong_together(tmp_path: Path) -> None:
 
 def test_settings_that_break_no_rule_are_given() -> None:
     assert isinstance(load(overrides=[Override("--set", "auth.keys.a", SECRET)]), Settings)
+
+
+def test_an_admin_token_is_long_and_fits_a_header() -> None:
+    (found,) = problems(("http.admin_token", "t" * 31))
+    assert found == "http.admin_token must have at least 32 bytes (it has 31), or be empty"
+    assert "must be printable ASCII" in problems(("http.admin_token", "t" * 32 + "é"))[0]
+    assert problems(("http.admin_token", "t" * 32)) == []
