@@ -8,17 +8,19 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
+from palaver.errors import SettingsError
 from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.observe import Metric, MetricsExporter, counters, gauges
-from palaver.settings import Settings
+from palaver.observe.logs import configure as configure_logs
+from palaver.settings import Settings, reloaded
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.ports import MediaNode
 from palaver.version import VERSION
@@ -44,12 +46,14 @@ class SingleNodeDirectory:
 class SignalingNode:
     """One node: gateway, signaling plane, media node, side port.
 
-    `await start()`, then `await run_until_stopped()` (SIGTERM or SIGINT: drain; again: end at once), then
-    `await close()`. Raises StartError where it cannot start.
+    `await start()`, then `await run_until_stopped()` (SIGTERM or SIGINT: drain; again: end at once; SIGHUP: read the
+    settings again), then `await close()`. Raises StartError where it cannot start.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: Callable[[], Settings] | None = None) -> None:
+        """`source` reads the settings again, for `reload`; it raises SettingsError and is called in a thread."""
         self.settings = settings
+        self._source = source
         self.name = settings.node.name or socket.gethostname()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -128,6 +132,10 @@ class SignalingNode:
         signals = (signal.SIGTERM, signal.SIGINT)
         for each in signals:
             loop.add_signal_handler(each, asked.put_nowait, each)
+        hangup = asyncio.Event()
+        if self._source is not None:
+            loop.add_signal_handler(signal.SIGHUP, hangup.set)
+        reloading = asyncio.create_task(self._reload_whenever(hangup), name="reload")
         try:
             await asked.get()
             draining = asyncio.create_task(self.drain(), name="drain")
@@ -138,8 +146,43 @@ class SignalingNode:
                 task.cancel()
             await asyncio.gather(draining, again, return_exceptions=True)
         finally:
-            for each in signals:
+            reloading.cancel()
+            for each in (*signals, signal.SIGHUP):
                 loop.remove_signal_handler(each)
+
+    async def _reload_whenever(self, asked: asyncio.Event) -> None:
+        while True:
+            await asked.wait()
+            asked.clear()
+            await self.reload()
+
+    async def reload(self) -> bool:
+        """Reads the settings again and puts in force what can change while the node runs.
+
+        Returns whether they could be used. If not, the old ones hold, and one log entry says why; settings that need
+        a restart are named in a warning.
+        """
+        if self._source is None:
+            log.warning("this node has no source to read its settings from again")
+            return False
+        try:
+            fresh = await asyncio.to_thread(self._source)
+            reload = reloaded(self.settings, fresh)
+            apply = self.plane.prepare(reload.settings)
+            self.gateway.reconfigure(
+                reload.settings.gateway, token_in_query=reload.settings.auth.token_in_query
+            )
+        except SettingsError as error:
+            log.error("the old settings hold: %s", "; ".join(str(error).splitlines()))
+            return False
+        apply()
+        if reload.settings.log != self.settings.log:
+            configure_logs(reload.settings.log)
+        self.settings = reload.settings
+        log.info("settings reloaded", extra={"changed": reload.changed})
+        if reload.needs_restart:
+            log.warning("these settings change at the next start only: %s", ", ".join(reload.needs_restart))
+        return True
 
     @property
     def draining(self) -> bool:

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from palaver.settings import Settings
 
 
-def run(settings: Settings, announce: Callable[[SignalingNode], None]) -> None:
+def run(
+    settings: Settings,
+    announce: Callable[[SignalingNode], None],
+    source: Callable[[], Settings] | None = None,
+) -> None:
     """Starts a node, calls `announce` once it listens, and comes back when it has stopped and closed.
 
-    The node itself listens to SIGTERM and SIGINT. Raises StartError where it cannot start.
+    The node itself listens to SIGTERM and SIGINT and, where there is a `source` to read the settings from again, to
+    SIGHUP. Raises StartError where it cannot start.
     """
     import asyncio
 
@@ -27,7 +32,7 @@ def run(settings: Settings, announce: Callable[[SignalingNode], None]) -> None:
     configure(settings.log)
 
     async def live() -> None:
-        node = SignalingNode(settings)
+        node = SignalingNode(settings, source)
         try:
             try:
                 await node.start()

@@ -19,6 +19,7 @@ from palaver.errors import SettingsError
 
 if TYPE_CHECKING:
     from palaver.node import SignalingNode
+    from palaver.settings import Settings
 
 
 def serve(
@@ -34,7 +35,7 @@ def serve(
     """Run a node with real settings.
 
     They come from the file, the environment and the flags; the later go before the earlier. Stops on SIGTERM
-    or Ctrl-C: the first lets clients go elsewhere, the second ends at once.
+    or Ctrl-C: the first lets clients go elsewhere, the second ends at once. SIGHUP reads the settings again.
 
     \b
     Examples:
@@ -47,14 +48,18 @@ def serve(
     from palaver.cli.running import run, visible
 
     flags = overrides(assign, host=host, port=port, http_port=http_port, verbose=verbose)
-    settings = sources.load(config, environ=os.environ, overrides=flags)
-    if not settings.auth.keys:
-        raise SettingsError(
-            f"{config or 'settings'}: auth.keys is empty, so nobody could join: add a key there"
-            " or in PALAVER_AUTH__KEYS__<id>; `palaver dev` brings its own"
-        )
-    directory = sources.state_dir(state_dir, environ=os.environ, settings=settings)
-    settings = replace(settings, node=replace(settings.node, state_dir=str(directory)))
+
+    def source() -> Settings:
+        settings = sources.load(config, environ=os.environ, overrides=flags)
+        if not settings.auth.keys:
+            raise SettingsError(
+                f"{config or 'settings'}: auth.keys is empty, so nobody could join: add a key there"
+                " or in PALAVER_AUTH__KEYS__<id>; `palaver dev` brings its own"
+            )
+        directory = sources.state_dir(state_dir, environ=os.environ, settings=settings)
+        return replace(settings, node=replace(settings.node, state_dir=str(directory)))
+
+    settings = source()
 
     def announce(node: SignalingNode) -> None:
         scheme = "wss" if settings.gateway.tls_certificate else "ws"
@@ -65,4 +70,4 @@ def serve(
         else:
             complain(f"palaver: clients {gateway}, side port {http}")
 
-    run(settings, announce)
+    run(settings, announce, source)

@@ -47,9 +47,7 @@ class ClientGateway:
     ) -> None:
         self.settings = settings
         self._pull = PullHandler() if handler is None else None
-        self._policy = HandshakePolicy(
-            settings.path, settings.origins, settings.trusted_proxies, token_in_query
-        )
+        self._policy = _policy(settings, token_in_query)
         self._ssl = _ssl_context(settings)
         self.table = ConnectionTable(
             settings,
@@ -87,6 +85,9 @@ class ClientGateway:
         loop = asyncio.get_running_loop()
         self.table.start()
         secure = self._ssl is not None
+        if self._ssl is not None:
+            # Called in every handshake, with or without a name: there the context of now takes over.
+            self._ssl.sni_callback = self._take_certificate_of_now
         try:
             self._server = await loop.create_server(
                 lambda: HalfOpen(self.table, self._policy, self._connected),
@@ -101,6 +102,22 @@ class ClientGateway:
             self.table.stop()
             raise StartError(_cannot_listen(host, port, error)) from error
         self._address = self._server.sockets[0].getsockname()[:2]
+
+    def reconfigure(self, settings: GatewaySettings, *, token_in_query: bool = False) -> None:
+        """Takes other settings; host, port, path, intervals, and whether there is TLS at all, must be the same.
+
+        Reads the certificate again: handshakes from now on see it, connections go on. Raises SettingsError, having
+        changed nothing.
+        """
+        policy, context = _policy(settings, token_in_query), _ssl_context(settings)
+        self._policy, self._ssl = policy, context
+        self.settings = self.table.settings = settings
+
+    def _take_certificate_of_now(
+        self, handshake: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
+    ) -> None:
+        if self._ssl is not None and self._ssl is not context:
+            handshake.context = self._ssl
 
     async def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serves until `close` is called; cancelled, it closes with 4001 first."""
@@ -188,6 +205,10 @@ class ClientGateway:
             self.table.handler.connected(connection)
         except Exception:
             self.table.handler_failed(connection)
+
+
+def _policy(settings: GatewaySettings, token_in_query: bool) -> HandshakePolicy:
+    return HandshakePolicy(settings.path, settings.origins, settings.trusted_proxies, token_in_query)
 
 
 def _ssl_context(settings: GatewaySettings) -> ssl.SSLContext | None:

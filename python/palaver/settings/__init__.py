@@ -2,6 +2,7 @@
 
 from palaver.settings.dev import dev_settings
 from palaver.settings.keys import DEV_KEY_ID, dev_keys, state_dir
+from palaver.settings.live import LiveSettings, Reload, reloaded
 from palaver.settings.load import Override, Problem, load, read
 from palaver.settings.tree import (
     AuthSettings,
@@ -23,16 +24,19 @@ __all__ = [
     "GatewaySettings",
     "HttpSettings",
     "LimitSettings",
+    "LiveSettings",
     "LogSettings",
     "MediaSettings",
     "NodeSettings",
     "Override",
     "Problem",
+    "Reload",
     "RoomSettings",
     "Settings",
     "dev_keys",
     "dev_settings",
     "load",
     "read",
+    "reloaded",
     "state_dir",
 ]

@@ -17,7 +17,7 @@ from palaver.protocol.methods.session import Join
 from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import LimitSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.ports import Connection
@@ -39,7 +39,7 @@ class SignalingMessageHandler:
         router: SignalingRouter,
         sessions: SessionManager,
         auth: AuthHandler,
-        limits: LimitSettings,
+        settings: LiveSettings,
         clock: Callable[[], float],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
@@ -48,7 +48,7 @@ class SignalingMessageHandler:
         self._router = router
         self._sessions = sessions
         self._auth = auth
-        self._limits = limits
+        self._settings = settings
         self._clock = clock
         self._spawn = spawn
         self._callers: dict[int, Caller] = {}
@@ -56,7 +56,7 @@ class SignalingMessageHandler:
     # --- what the gateway calls ---
 
     def connected(self, connection: Connection) -> None:
-        caller = Caller(connection, self._sessions.new_session(connection), self._limits)
+        caller = Caller(connection, self._sessions.new_session(connection), self._settings.limits)
         self._callers[connection.id] = caller
         if connection.bearer is not None:
             try:
@@ -159,7 +159,7 @@ class SignalingMessageHandler:
         self, caller: Caller, codec: Codec, id: int | str | None, error: ProtocolError, now: float
     ) -> bytes:
         self.errors[error.reason] = self.errors.get(error.reason, 0) + 1
-        recent = [when for when in caller.errors if when > now - self._limits.error_window_seconds]
+        recent = [when for when in caller.errors if when > now - self._settings.limits.error_window_seconds]
         caller.errors = [*recent, now]
         return codec.failure(id, error)
 
@@ -170,7 +170,7 @@ class SignalingMessageHandler:
             if message is not None:
                 self._settle(message)
         caller = self._callers.get(connection.id)
-        if caller is not None and len(caller.errors) >= self._limits.errors_per_window:
+        if caller is not None and len(caller.errors) >= self._settings.limits.errors_per_window:
             connection.close(CloseCode.TOO_MANY_ERRORS, "too many errors")
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.transport import SdpOfferResult
+from palaver.settings import LiveSettings
 from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaUnavailable, TransportHandle
 from palaver.signaling.sdp import check_sdp
 from palaver.signaling.stream_router import StreamRouter
 
 
 class Negotiation:
-    def __init__(self, streams: StreamRouter, max_sdp_bytes: int) -> None:
+    def __init__(self, streams: StreamRouter, settings: LiveSettings) -> None:
         self._streams = streams
-        self._max_sdp_bytes = max_sdp_bytes
+        self._settings = settings
 
     def check(self, sdp: str) -> None:
         """Raises ProtocolError too_large or bad_sdp."""
-        check_sdp(sdp, self._max_sdp_bytes)
+        check_sdp(sdp, self._settings.limits.sdp_bytes)
 
     async def offer(
         self, media: MediaNode, handle: TransportHandle, direction: Direction, sdp: str

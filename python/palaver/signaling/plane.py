@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import Settings
+from palaver.settings import LiveSettings, Settings
 from palaver.signaling.administration import Administration
 from palaver.signaling.admission import AdmissionController
 from palaver.signaling.handlers.auth import AuthHandler
@@ -24,7 +24,7 @@ from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import SignalingRouter
 from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
-from palaver.signaling.tokens import TokenVerifier
+from palaver.signaling.tokens import TokenVerifier, load_keys
 
 
 class SignalingPlane:
@@ -50,17 +50,17 @@ class SignalingPlane:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         drain: Callable[[float], None],
     ) -> None:
-        limits = settings.limits
-        self.sessions = SessionManager(limits, settings.rooms, entropy, directory.owner, clock)
-        self.streams = StreamRouter(self.sessions, media, settings.media, wall)
+        live = self._settings = LiveSettings(settings)
+        self.sessions = SessionManager(live.limits, live.rooms, entropy, directory.owner, clock)
+        self.streams = StreamRouter(self.sessions, media, live, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
-        publishing = Publishing(self.sessions, self.streams, limits)
-        negotiation = Negotiation(self.streams, limits.sdp_bytes)
+        publishing = Publishing(self.sessions, self.streams, live)
+        negotiation = Negotiation(self.streams, live)
         server = {"node": node, "region": settings.node.region, "version": version}
         self.rulings = Rulings(ledger)
         self.administration = Administration(self.sessions, self.rulings, wall)
         auth = AuthHandler(
-            self.verifier, self.rulings, self.sessions, self.streams, settings, server, clock, wall
+            self.verifier, self.rulings, self.sessions, self.streams, live, server, clock, wall
         )
         handlers = (
             auth,
@@ -69,7 +69,7 @@ class SignalingPlane:
                 self.streams,
                 publishing,
                 negotiation,
-                settings,
+                live,
                 wall,
                 auth.authenticate_or_close,
                 auth.renew,
@@ -77,16 +77,28 @@ class SignalingPlane:
                 self.rulings,
             ),
             ProducerHandler(publishing),
-            ConsumerHandler(self.sessions, self.streams, publishing, limits),
-            TransportHandler(self.streams, publishing, negotiation, limits),
+            ConsumerHandler(self.sessions, self.streams, publishing, live),
+            TransportHandler(self.streams, publishing, negotiation, live),
             MediaControlHandler(self.sessions, self.streams),
             RoomAdminHandler(self.administration),
-            DiagnosticsHandler(
-                self.sessions, self.streams, directory, settings.diagnostics, node, clock, wall, drain
-            ),
+            DiagnosticsHandler(self.sessions, self.streams, directory, live, node, clock, wall, drain),
         )
         self.router = SignalingRouter(handlers, AdmissionController())
-        self.messages = SignalingMessageHandler(self.router, self.sessions, auth, limits, clock, spawn)
+        self.messages = SignalingMessageHandler(self.router, self.sessions, auth, live, clock, spawn)
+
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Makes ready for new settings; the call that it returns puts them in force and cannot fail.
+
+        Raises SettingsError for a key that cannot be used.
+        """
+        keys = load_keys(settings.auth)
+
+        def apply() -> None:
+            self._settings.replace(settings)
+            self.sessions.limits, self.sessions.settings = settings.limits, settings.rooms
+            self.verifier.configure(settings.auth, keys)
+
+        return apply
 
     def transport_state(self, handle: TransportHandle, state: TransportState) -> None:
         """A media node reports that a transport's state changed; its owner is told."""

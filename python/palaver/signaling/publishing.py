@@ -9,7 +9,7 @@ from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.role import Grants
 from palaver.rooms.room import Participant, Room
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import LimitSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.stream_router import StreamRouter
 
 SOURCES_OF = {
@@ -20,10 +20,10 @@ SOURCES_OF = {
 
 
 class Publishing:
-    def __init__(self, sessions: SessionManager, streams: StreamRouter, limits: LimitSettings) -> None:
+    def __init__(self, sessions: SessionManager, streams: StreamRouter, settings: LiveSettings) -> None:
         self._sessions = sessions
         self._streams = streams
-        self._limits = limits
+        self._settings = settings
 
     def check(self, grants: Grants, role: str, params: CreateProducer) -> None:
         """Raises ProtocolError forbidden or invalid_params for what could never be published; needs no seat."""
@@ -41,9 +41,9 @@ class Publishing:
         """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""
         transport = participant.transports.get(id)
         if transport is None:
-            if len(participant.transports) >= self._limits.transports_per_peer:
+            if len(participant.transports) >= self._settings.limits.transports_per_peer:
                 raise ProtocolError(
-                    "limit", f"at most {self._limits.transports_per_peer} transports per participant"
+                    "limit", f"at most {self._settings.limits.transports_per_peer} transports per participant"
                 )
             transport = participant.transports[id] = WebRtcTransport(id)
         return transport
@@ -60,9 +60,9 @@ class Publishing:
                 if first.peer != owner.peer:
                     raise ProtocolError("conflict", "this id is taken", path="$.id")
                 return self._result(first)
-        if len(owner.producers) >= self._limits.producers_per_peer:
+        if len(owner.producers) >= self._settings.limits.producers_per_peer:
             raise ProtocolError(
-                "limit", f"at most {self._limits.producers_per_peer} producers per participant"
+                "limit", f"at most {self._settings.limits.producers_per_peer} producers per participant"
             )
         self.transport(owner, params.transport)
         producer = Producer(
@@ -85,5 +85,5 @@ class Publishing:
         return self._result(producer)
 
     def _result(self, producer: Producer) -> CreateProducerResult:
-        limits = {"producers": self._limits.producers_per_peer}
+        limits = {"producers": self._settings.limits.producers_per_peer}
         return CreateProducerResult(producer.id, producer.paused, producer.encodings, limits)

@@ -12,7 +12,7 @@ from palaver.protocol.types import IceServer
 from palaver.rooms.media import TransportHandle
 from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import MediaSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.ports import MediaNode
 
 
@@ -23,7 +23,7 @@ class StreamRouter:
         self,
         sessions: SessionManager,
         nodes: Mapping[str, MediaNode],
-        settings: MediaSettings,
+        settings: LiveSettings,
         wall: Callable[[], float],
     ) -> None:
         self._sessions = sessions
@@ -34,7 +34,7 @@ class StreamRouter:
     def ice_servers(self, identity: str) -> list[IceServer]:
         """STUN and TURN servers for a client; TURN with time-limited credentials, as coturn's use-auth-secret expects
         (draft-uberti-behave-turn-rest-00): username expiry:identity, password base64(HMAC-SHA1(secret, username))."""
-        settings = self._settings
+        settings = self._settings.media
         servers = [IceServer([url]) for url in settings.ice_servers]
         if settings.turn_servers and settings.turn_secret:
             username = f"{int(self._wall() + settings.turn_ttl_seconds)}:{identity}"

@@ -62,6 +62,10 @@ class _Key(Struct, frozen=True):
     algorithm: str
 
 
+Keys = Mapping[str, _Key]
+"""Key id → key."""
+
+
 class TokenVerifier:
     """Verifies tokens against a set of keys, each bound to one algorithm. Verified tokens are remembered by their hash.
 
@@ -69,9 +73,13 @@ class TokenVerifier:
     """
 
     def __init__(self, settings: AuthSettings, wall: Callable[[], float]) -> None:
-        self._settings = settings
         self._wall = wall
-        self._keys = {key_id: _load_key(key_id, text) for key_id, text in settings.keys.items()}
+        self.configure(settings, load_keys(settings))
+
+    def configure(self, settings: AuthSettings, keys: Keys) -> None:
+        """Puts other settings and keys in force. A token of a key that is gone is refused from now on."""
+        self._settings = settings
+        self._keys = keys
         self._verified: OrderedDict[bytes, tuple[Claims, float]] = OrderedDict()
 
     def verify(self, token: str) -> Claims:
@@ -166,6 +174,11 @@ class TokenVerifier:
             audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud or []
             if settings.audience not in audiences:
                 raise ProtocolError("token_invalid", "the token is for another audience (aud)")
+
+
+def load_keys(settings: AuthSettings) -> Keys:
+    """The keys of auth.keys. Raises SettingsError for one that is too weak or no key."""
+    return {key_id: _load_key(key_id, text) for key_id, text in settings.keys.items()}
 
 
 def _load_key(key_id: str, text: str) -> _Key:

@@ -23,7 +23,7 @@ from palaver.protocol.methods.auth import (
 from palaver.rooms.role import Claims, Need
 from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import Settings
+from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.router import Verb
@@ -52,7 +52,7 @@ class AuthHandler:
         rulings: Rulings,
         sessions: SessionManager,
         streams: StreamRouter,
-        settings: Settings,
+        settings: LiveSettings,
         server: dict[str, str],
         clock: Callable[[], float],
         wall: Callable[[], float],
@@ -65,15 +65,6 @@ class AuthHandler:
         self._server = server
         self._clock = clock
         self._wall = wall
-        self._limits = {
-            "messageBytes": settings.gateway.max_message_bytes,
-            "sdpBytes": settings.limits.sdp_bytes,
-            "batch": MAX_BATCH,
-            "nesting": MAX_NESTING,
-            "producers": settings.limits.producers_per_peer,
-            "consumers": settings.limits.consumers_per_peer,
-            "transports": settings.limits.transports_per_peer,
-        }
 
     @property
     def routes(self) -> Mapping[str, Verb]:
@@ -125,7 +116,7 @@ class AuthHandler:
             server=self._server,
             ping_ms=self._settings.gateway.ping_ms,
             grace_ms=self._settings.rooms.grace_ms,
-            limits=self._limits,
+            limits=self._shown_limits(),
         )
 
     def validate(self, message: Message, params: ValidateToken) -> ValidateTokenResult:
@@ -228,6 +219,18 @@ class AuthHandler:
     def _expire(self, session: SignalingSession) -> None:
         if session.sink is not None:
             session.sink.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
+
+    def _shown_limits(self) -> dict[str, int]:
+        limits = self._settings.limits
+        return {
+            "messageBytes": self._settings.gateway.max_message_bytes,
+            "sdpBytes": limits.sdp_bytes,
+            "batch": MAX_BATCH,
+            "nesting": MAX_NESTING,
+            "producers": limits.producers_per_peer,
+            "consumers": limits.consumers_per_peer,
+            "transports": limits.transports_per_peer,
+        }
 
     def _shown(self, claims: Claims) -> dict[str, Any]:
         shown: dict[str, Any] = msgspec.to_builtins(claims)

@@ -20,7 +20,7 @@ from palaver.protocol.methods.producer import Changed
 from palaver.rooms.media import Consumer
 from palaver.rooms.room import Participant, Room
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import LimitSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.message import Message
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
@@ -33,12 +33,12 @@ class ConsumerHandler:
         sessions: SessionManager,
         streams: StreamRouter,
         publishing: Publishing,
-        limits: LimitSettings,
+        settings: LiveSettings,
     ) -> None:
         self._sessions = sessions
         self._streams = streams
         self._publishing = publishing
-        self._limits = limits
+        self._settings = settings
 
     @property
     def routes(self) -> Mapping[str, Verb]:
@@ -87,9 +87,9 @@ class ConsumerHandler:
             if first.producer != item.producer:
                 raise ProtocolError("conflict", "this id is taken", path="$.id")
             return self._result(room, first)
-        if len(participant.consumers) >= self._limits.consumers_per_peer:
+        if len(participant.consumers) >= self._settings.limits.consumers_per_peer:
             raise ProtocolError(
-                "limit", f"at most {self._limits.consumers_per_peer} consumers per participant"
+                "limit", f"at most {self._settings.limits.consumers_per_peer} consumers per participant"
             )
         self._publishing.transport(participant, item.transport)
         consumer = Consumer(

@@ -19,7 +19,7 @@ from palaver.protocol.methods.diagnostics import (
 from palaver.protocol.methods.session import Empty
 from palaver.rooms.faults import MAX_ACTIVE, Fault
 from palaver.rooms.session_manager import SessionManager
-from palaver.settings import DiagnosticsSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Message
 from palaver.signaling.ports import RoomDirectory
@@ -41,7 +41,7 @@ class DiagnosticsHandler:
         sessions: SessionManager,
         streams: StreamRouter,
         directory: RoomDirectory,
-        settings: DiagnosticsSettings,
+        settings: LiveSettings,
         node: str,
         clock: Callable[[], float],
         wall: Callable[[], float],
@@ -98,7 +98,7 @@ class DiagnosticsHandler:
     def inject(self, message: Message, params: ChaosInject) -> ChaosInjectResult:
         """Makes a fault on purpose: switched on in settings, granted in the token, logged, counted, ending by itself."""
         room, participant = message.seat
-        if not self._settings.chaos:
+        if not self._settings.diagnostics.chaos:
             raise ProtocolError("forbidden", "chaos is off on this node (diagnostics.chaos)", need="chaos")
         require(message.session.claims, "chaos")
         faults = self._sessions.faults

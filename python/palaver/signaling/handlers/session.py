@@ -32,7 +32,7 @@ from palaver.rooms.role import RANK, Claims
 from palaver.rooms.room import Participant, Room
 from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SeatRequest, SessionManager
-from palaver.settings import Settings
+from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Message
 from palaver.signaling.negotiation import Negotiation
@@ -56,7 +56,7 @@ class SessionHandler:
         streams: StreamRouter,
         publishing: Publishing,
         negotiation: Negotiation,
-        settings: Settings,
+        settings: LiveSettings,
         wall: Callable[[], float],
         authenticate: Callable[[Message, str], object],
         renew: Callable[[Message, str], None],

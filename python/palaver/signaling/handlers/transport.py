@@ -22,7 +22,7 @@ from palaver.protocol.types import Candidate, DtlsFingerprint
 from palaver.rooms.media import EARLY_CANDIDATES, WebRtcTransport
 from palaver.rooms.peer_link import PeerLink
 from palaver.rooms.room import Participant, Room
-from palaver.settings import LimitSettings
+from palaver.settings import LiveSettings
 from palaver.signaling.message import Message
 from palaver.signaling.negotiation import Negotiation
 from palaver.signaling.ports import Direction
@@ -37,9 +37,9 @@ RESTART_PAUSE: Final = 5.0
 
 class TransportHandler:
     def __init__(
-        self, streams: StreamRouter, publishing: Publishing, negotiation: Negotiation, limits: LimitSettings
+        self, streams: StreamRouter, publishing: Publishing, negotiation: Negotiation, settings: LiveSettings
     ) -> None:
-        self._max_links = limits.transports_per_peer
+        self._settings = settings
         self._streams = streams
         self._publishing = publishing
         self._negotiation = negotiation
@@ -227,9 +227,10 @@ class TransportHandler:
         """The peer-to-peer connection with another; comes into being here. Raises ProtocolError limit."""
         link = room.find_link(transport, participant.peer, other.peer)
         if link is None:
-            if participant.links >= self._max_links:
+            if participant.links >= self._settings.limits.transports_per_peer:
                 raise ProtocolError(
-                    "limit", f"at most {self._max_links} peer-to-peer connections per participant"
+                    "limit",
+                    f"at most {self._settings.limits.transports_per_peer} peer-to-peer connections per participant",
                 )
             link = room.add_link(transport, participant, other)
         return link
