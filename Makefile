@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format autobahn bench-signaling docs clean
+.PHONY: help run setup test lint format soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -47,6 +47,9 @@ lint: setup ## every check that is not a test
 
 bench-signaling: setup ## what a message costs in the signaling plane (pytest-benchmark)
 	$(BIN)/pytest benches/test_signaling.py --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
+
+soak: setup ## thousands of sessions for ten minutes: memory, tasks, lost events
+	$(BIN)/python tests/soak/soak.py $(ARGS)
 
 autobahn: setup ## run the Autobahn fuzzing client against the gateway (skips without Python 2.7)
 	@$(BIN)/python tests/autobahn/run.py $(CASES)
