@@ -125,11 +125,12 @@ class AuthHandler:
         assert own is not None, "admission lets only authenticated sessions here"
         claims = own
         if params.token is not None:
-            require(own, "roomAdmin")
             try:
                 claims = self._verify(params.token)
             except ProtocolError as error:
                 return ValidateTokenResult(False, None, False, error.reason)
+            if claims.identity != own.identity:
+                require(own, "roomAdmin")
         else:
             try:
                 self._rulings.check_token(own, self._wall())
