@@ -117,17 +117,14 @@ pub(crate) fn wall_clock(given: Option<f64>) -> PyResult<u64> {
 /// A statement of the founding form: an id and `(incarnation, status, last_heartbeat)`.
 pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<Entry> {
     const FORM: &str = "a member is (incarnation, status, last_heartbeat)";
-    let (incarnation, status, heard) = if let Ok(row) = row.cast_exact::<PyTuple>()
-        && row.len() == 3
-    {
-        (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
-    } else if let Ok(row) = row.cast::<PyList>()
-        && row.len() == 3
-    {
-        (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
-    } else {
-        return Err(wrong_type(FORM, row));
-    };
+    let (incarnation, status, heard) =
+        if let Some(row) = row.cast_exact::<PyTuple>().ok().filter(|row| row.len() == 3) {
+            (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
+        } else if let Some(row) = row.cast::<PyList>().ok().filter(|row| row.len() == 3) {
+            (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
+        } else {
+            return Err(wrong_type(FORM, row));
+        };
     let IdArgument(id) = id.extract()?;
     let IncarnationArgument(incarnation) = incarnation.extract()?;
     let StatusArgument(status) = status.extract()?;

@@ -81,7 +81,7 @@ pub fn verify(signed: &Signed<'_>) -> bool {
     Equation::of(signed).is_some_and(|equation| equation.holds())
 }
 
-/// Whether each signature is valid: the same answers as [`verify`], in about a third of the time when all are good.
+/// Whether each signature is valid: the same answers as [`verify`], in about half of the time when all are good.
 ///
 /// The equations are added with random 128-bit coefficients; a false sum is halved until the false ones are found. The
 /// coefficients are hashed from all inputs, so the answer depends on nothing else.
