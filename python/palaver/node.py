@@ -15,7 +15,7 @@ from typing import Any, Final
 import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
 from palaver.errors import SettingsError
 from palaver.gateway import ClientGateway
-from palaver.http import AdminApi, Hooks, SidePort
+from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.observe import Metric, MetricsExporter, counters, gauges
@@ -90,6 +90,7 @@ class SignalingNode:
         self.exporter = MetricsExporter(
             {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
         )
+        self._key_sets = KeySets(settings.auth, self.plane.verifier.trust)
         hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining)
         admin = AdminApi(self.plane.sessions, self.plane.administration, hooks)
         self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config, admin)
@@ -113,8 +114,12 @@ class SignalingNode:
         return None
 
     async def start(self) -> None:
-        """Binds both ports and begins to serve. Raises StartError; then nothing is left running."""
+        """Reads key sets, binds both ports and begins to serve.
+
+        Raises StartError, or SettingsError for a key set in a file; then nothing is left running.
+        """
         try:
+            await self._key_sets.start()
             await self.gateway.start()
             await self.side_port.start()
         except BaseException:
@@ -179,6 +184,7 @@ class SignalingNode:
         if reload.settings.log != self.settings.log:
             configure_logs(reload.settings.log)
         self.settings = reload.settings
+        await self._key_sets.configure(reload.settings.auth)
         log.info("settings reloaded", extra={"changed": reload.changed})
         if reload.needs_restart:
             log.warning("these settings change at the next start only: %s", ", ".join(reload.needs_restart))
@@ -242,6 +248,7 @@ class SignalingNode:
         if self.media is not None:
             await self.media.close()
         await self.side_port.close()
+        await self._key_sets.close()
         self._ledger.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

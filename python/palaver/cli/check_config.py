@@ -27,7 +27,7 @@ def check_config(
 
     settings, problems = read(file, environ=os.environ if environment else {})
     warnings = []
-    if settings is not None and not settings.auth.keys:
+    if settings is not None and not (settings.auth.keys or settings.auth.jwks):
         warnings.append("auth.keys is empty: nobody could join")
     if json:
         say_json(

@@ -51,10 +51,10 @@ def serve(
 
     def source() -> Settings:
         settings = sources.load(config, environ=os.environ, overrides=flags)
-        if not settings.auth.keys:
+        if not settings.auth.keys and not settings.auth.jwks:
             raise SettingsError(
                 f"{config or 'settings'}: auth.keys is empty, so nobody could join: add a key there"
-                " or in PALAVER_AUTH__KEYS__<id>; `palaver dev` brings its own"
+                " or in PALAVER_AUTH__KEYS__<id>, or key sets in auth.jwks; `palaver dev` brings its own"
             )
         directory = sources.state_dir(state_dir, environ=os.environ, settings=settings)
         return replace(settings, node=replace(settings.node, state_dir=str(directory)))

@@ -2,4 +2,5 @@
 
 from palaver.http.admin import AdminApi as AdminApi
 from palaver.http.admin import Hooks as Hooks
+from palaver.http.key_sets import KeySets as KeySets
 from palaver.http.side_port import SidePort as SidePort

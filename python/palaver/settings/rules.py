@@ -79,6 +79,11 @@ _ENTRIES: tuple[tuple[str, Callable[[str], object], str], ...] = (
         re.compile(r"wss?://[^\s/?#]+[!-~]*").fullmatch,
         "ws:// or wss:// URLs",
     ),
+    (
+        "auth.jwks",
+        re.compile(r"https?://[^\s/?#]+[!-~]*|(?!\w+://).+").fullmatch,
+        "file names, or http:// or https:// URLs",
+    ),
     ("media.addresses", _is_address, "IP addresses"),
     (
         "media.ice_servers",

@@ -18,6 +18,7 @@ def doc(text: str, *, secret: bool = False) -> Meta:
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400)]
+RefreshSeconds = Annotated[float, Meta(ge=1, le=86_400)]
 DrainSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Leeway = Annotated[float, Meta(ge=0, le=600)]
 LifeTime = Annotated[float, Meta(gt=0, le=31_536_000)]
@@ -257,6 +258,20 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
             secret=True,
         ),
     ] = field(default_factory=dict)
+    jwks: Annotated[
+        Texts,
+        doc(
+            "JSON Web Key Sets (RFC 7517) of those who mint tokens: files, or http(s) URLs. A token's header names its "
+            "key there (kid). Ed25519, P-256 and RSA keys only."
+        ),
+    ] = ()
+    jwks_seconds: Annotated[
+        RefreshSeconds,
+        doc(
+            "How often the key sets are read again; a kid that is unknown does not cause it. "
+            "Shorter lets a key that was withdrawn go sooner, longer asks the issuer less often."
+        ),
+    ] = 300.0
     audience: Annotated[
         str,
         doc("Required aud claim. Empty: aud is not looked at."),

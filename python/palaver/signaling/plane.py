@@ -17,6 +17,7 @@ from palaver.signaling.handlers.producer import ProducerHandler
 from palaver.signaling.handlers.room_admin import RoomAdminHandler
 from palaver.signaling.handlers.session import SessionHandler
 from palaver.signaling.handlers.transport import TransportHandler
+from palaver.signaling.keys import load_keys
 from palaver.signaling.message_handler import SignalingMessageHandler
 from palaver.signaling.negotiation import Negotiation
 from palaver.signaling.ports import Ledger, MediaNode, RoomDirectory, TransportHandle, TransportState
@@ -24,7 +25,7 @@ from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import SignalingRouter
 from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
-from palaver.signaling.tokens import TokenVerifier, load_keys
+from palaver.signaling.tokens import TokenVerifier
 
 
 class SignalingPlane:

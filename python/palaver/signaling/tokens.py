@@ -9,19 +9,14 @@ from typing import Annotated, Any, Final
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Meta, Struct
 
-from palaver.errors import SettingsError
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.types import Attributes, Name, Role, Source
 from palaver.rooms.role import RANK, Claims, Grants
 from palaver.settings import AuthSettings
+from palaver.signaling.keys import Key, Keys, load_keys
 
-MIN_SECRET_BYTES: Final = 32
 MAX_TOKEN_BYTES: Final = 16 * 1024
 CACHED_TOKENS: Final = 10_000
 # Header parameters that would let a token say how to verify it (RFC 8725 § 3.10), or demand what we do not know.
@@ -57,23 +52,17 @@ class _Payload(Struct):
     video: _Video = msgspec.field(default_factory=_Video)
 
 
-class _Key(Struct, frozen=True):
-    material: Any
-    algorithm: str
-
-
-Keys = Mapping[str, _Key]
-"""Key id → key."""
-
-
 class TokenVerifier:
-    """Verifies tokens against a set of keys, each bound to one algorithm. Verified tokens are remembered by their hash.
+    """Verifies tokens against two sets of keys. Verified tokens are remembered by their hash.
 
-    `wall()` gives seconds since the Unix epoch.
+    The token's iss names one of our own keys (auth.keys); its header's kid names one that an issuer has published
+    (auth.jwks), and goes first. A name that is unknown is looked up nowhere else. `wall()` gives seconds since the
+    Unix epoch.
     """
 
     def __init__(self, settings: AuthSettings, wall: Callable[[], float]) -> None:
         self._wall = wall
+        self._published: Keys = {}
         self.configure(settings, load_keys(settings))
 
     def configure(self, settings: AuthSettings, keys: Keys) -> None:
@@ -81,6 +70,12 @@ class TokenVerifier:
         self._settings = settings
         self._keys = keys
         self._verified: OrderedDict[bytes, tuple[Claims, float]] = OrderedDict()
+
+    def trust(self, published: Keys) -> None:
+        """Exchanges the published keys, all at once."""
+        if published != self._published:
+            self._published = published
+            self._verified.clear()
 
     def verify(self, token: str) -> Claims:
         """Raises ProtocolError token_invalid or token_expired; the message says which rule the token breaks."""
@@ -138,10 +133,7 @@ class TokenVerifier:
         refused = [name for name in REFUSED_HEADERS if name in header]
         if refused:
             raise ProtocolError("token_invalid", f"the token's header must not have {refused[0]}")
-        key_id = unverified.get("iss")
-        key = self._keys.get(key_id) if isinstance(key_id, str) else None
-        if key is None or not isinstance(key_id, str):
-            raise ProtocolError("token_invalid", "the token's iss names no key of this node")
+        key, key_id = self._key_of(header.get("kid"), unverified.get("iss"))
         try:
             payload = jwt.decode(
                 token,
@@ -164,6 +156,15 @@ class TokenVerifier:
         except msgspec.ValidationError as error:
             raise ProtocolError("token_invalid", f"the token's claims do not fit: {error}") from None
 
+    def _key_of(self, kid: object, issuer: object) -> tuple[Key, str]:
+        """The key, and its id if it is one of ours; the empty id names none, so that no secret of ours prolongs the
+        tokens of a published key."""
+        if isinstance(kid, str) and (published := self._published.get(kid)) is not None:
+            return published, ""
+        if isinstance(issuer, str) and (own := self._keys.get(issuer)) is not None:
+            return own, issuer
+        raise ProtocolError("token_invalid", "neither the token's iss nor its kid names a key of this node")
+
     def _check_payload(self, payload: _Payload) -> None:
         settings = self._settings
         now = self._wall()
@@ -174,29 +175,6 @@ class TokenVerifier:
             audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud or []
             if settings.audience not in audiences:
                 raise ProtocolError("token_invalid", "the token is for another audience (aud)")
-
-
-def load_keys(settings: AuthSettings) -> Keys:
-    """The keys of auth.keys. Raises SettingsError for one that is too weak or no key."""
-    return {key_id: _load_key(key_id, text) for key_id, text in settings.keys.items()}
-
-
-def _load_key(key_id: str, text: str) -> _Key:
-    if "-----BEGIN" not in text:
-        if len(text.encode()) < MIN_SECRET_BYTES:
-            raise SettingsError(f"auth.keys.{key_id}: a secret needs at least {MIN_SECRET_BYTES} bytes")
-        return _Key(text, "HS256")
-    try:
-        public = load_pem_public_key(text.encode())
-    except ValueError as error:
-        raise SettingsError(f"auth.keys.{key_id}: this PEM is not a public key: {error}") from None
-    if isinstance(public, Ed25519PublicKey):
-        return _Key(public, "EdDSA")
-    if isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1):
-        return _Key(public, "ES256")
-    if isinstance(public, RSAPublicKey) and public.key_size >= 2048:
-        return _Key(public, "RS256")
-    raise SettingsError(f"auth.keys.{key_id}: use Ed25519, P-256, or RSA of at least 2048 bits")
 
 
 def _claims(payload: _Payload, key_id: str) -> Claims:
