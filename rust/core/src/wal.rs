@@ -89,6 +89,9 @@ impl LogWriter {
             return Err(Error::TooLong { what: "change", max: Self::MAX_CHANGE, got: change.len() });
         };
         let seq = self.next_seq;
+        let Some(following) = seq.checked_add(1) else {
+            return Err(Error::Full { what: "numbering of the log", limit: usize::MAX });
+        };
         let start = out.len();
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
@@ -97,7 +100,7 @@ impl LogWriter {
         out.extend_from_slice(change);
         let sum = frame_checksum(self.salt, &out[start..]);
         out[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
-        self.next_seq += 1;
+        self.next_seq = following;
         Ok(seq)
     }
 }

@@ -94,6 +94,14 @@ fn a_change_is_bounded() {
     assert_eq!(writer.frame(&mut out, 0, &long[1..]), Ok(0));
 }
 
+#[test]
+fn numbers_end_and_do_not_begin_again() {
+    let mut writer = LogWriter::new(0, u64::MAX);
+    let mut out = Vec::new();
+    assert!(matches!(writer.frame(&mut out, 0, b"x"), Err(Error::Full { .. })));
+    assert!(out.is_empty());
+}
+
 proptest! {
     #[test]
     fn any_bytes_after_a_good_head_are_frames_or_a_bad_end(tail in prop::collection::vec(any::<u8>(), 0..200)) {
