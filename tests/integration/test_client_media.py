@@ -211,6 +211,19 @@ async def test_when_both_call_at_once_there_is_one_call() -> None:
             await Sink(video).more()
 
 
+async def test_leaving_just_when_the_peer_leaves_closes_everything() -> None:
+    async with call("alice", "bob") as (_, (alice, bob)):
+        alice.answer_calls(lambda call: [TestPicture(), TestTone()])
+        outgoing = await bob.call_peer(alice.room.you.id, [TestPicture(), TestTone()])
+        await outgoing.connected()
+        alice.on("peerLeft", lambda event: left.set())
+        left = asyncio.Event()
+        leaving = asyncio.create_task(bob.leave())
+        await left.wait()
+        await alice.leave()
+        await leaving
+
+
 async def test_a_call_ends_when_the_peer_leaves() -> None:
     async with call("alice", "bob") as (_, (alice, bob)):
         alice.answer_calls(lambda call: [TestTone()])

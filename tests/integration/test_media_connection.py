@@ -28,6 +28,19 @@ async def test_candidates_are_on_the_chosen_addresses_only_and_no_server_is_aske
     await close_connection(pc)
 
 
+async def test_closing_goes_on_when_nobody_waits_for_it_any_more() -> None:
+    async with no_tasks_left():
+        pc = peer_connection(addresses=LOOPBACK)
+        pc.addTransceiver("audio")
+        await pc.setLocalDescription()
+        closing = asyncio.create_task(close_connection(pc))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await eventually(lambda: pc.connectionState == "closed", "the connection closes")
+        await close_connection(pc)
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_a_connection_closed_while_it_connects_leaves_nothing(seed: int) -> None:
     chance = random.Random(seed)

@@ -127,11 +127,16 @@ async def add_candidates(
 
 
 async def close_connection(pc: RTCPeerConnection) -> None:
-    """Closes a peer connection; never raises, and gives up after CLOSE_SECONDS."""
-    try:
-        await asyncio.wait_for(pc.close(), CLOSE_SECONDS)
-    except Exception:
-        _log.warning("a peer connection did not close cleanly", exc_info=True)
+    """Closes a peer connection; never raises, and waits CLOSE_SECONDS at most.
+
+    Whoever waits may be cancelled, the closing not: one that is cut off half-way can never be taken up again.
+    """
+    closing = asyncio.create_task(pc.close(), name="closing a peer connection")
+    await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+    if not closing.done():
+        _log.warning("a peer connection does not close")
+    elif not closing.cancelled() and closing.exception() is not None:
+        _log.warning("a peer connection did not close cleanly", exc_info=closing.exception())
 
 
 async def _add(pc: RTCPeerConnection, text: str) -> bool:
