@@ -24,6 +24,7 @@ from palaver.settings import Settings, reloaded
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.ports import MediaNode
 from palaver.version import VERSION
+from palaver.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,12 @@ class SignalingNode:
             if settings.node.state_dir
             else MemoryLedger()
         )
+        self._first_webhook_secret = settings.auth.keys.get(settings.webhooks.key, "")
+        self.webhooks: Webhooks | None = None
+        if settings.webhooks.urls or settings.http.admin_token:
+            self.webhooks = Webhooks(
+                settings.webhooks, settings.node.state_dir, self.name, self._webhook_secret
+            )
         media: dict[str, MediaNode] = {}
         self.plane = SignalingPlane(
             settings,
@@ -79,6 +86,7 @@ class SignalingNode:
             entropy=os.urandom,
             spawn=self._spawn,
             drain=self._refuse_for,
+            observer=self.webhooks.observe if self.webhooks is not None else None,
         )
         self.media: AiortcMediaNode | None = None
         if settings.media.embedded:
@@ -87,12 +95,14 @@ class SignalingNode:
         self.gateway = ClientGateway(
             settings.gateway, self.plane.messages, token_in_query=settings.auth.token_in_query
         )
-        self.exporter = MetricsExporter(
-            {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
-        )
+        sources = {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
+        admin: AdminApi | None = None
+        if self.webhooks is not None:
+            sources["webhooks"] = self.webhooks.metrics
+            hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining, self.webhooks.events)
+            admin = AdminApi(self.plane.sessions, self.plane.administration, hooks)
+        self.exporter = MetricsExporter(sources)
         self._key_sets = KeySets(settings.auth, self.plane.verifier.trust)
-        hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining)
-        admin = AdminApi(self.plane.sessions, self.plane.administration, hooks)
         self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config, admin)
 
     @property
@@ -111,7 +121,7 @@ class SignalingNode:
         """One sentence on why no new client should be sent here; None where there is no reason."""
         if self._draining or time.monotonic() < self._refusing_until:
             return "the node is draining"
-        return None
+        return self.webhooks.why_not_ready() if self.webhooks is not None else None
 
     async def start(self) -> None:
         """Reads key sets, binds both ports and begins to serve.
@@ -122,6 +132,8 @@ class SignalingNode:
             await self._key_sets.start()
             await self.gateway.start()
             await self.side_port.start()
+            if self.webhooks is not None:
+                await self.webhooks.start()
         except BaseException:
             await self.close()
             raise
@@ -212,6 +224,10 @@ class SignalingNode:
         departure.result()
         return True
 
+    def _webhook_secret(self) -> str:
+        """What signs webhooks. Rotates with a reload, but for one that has taken the key away."""
+        return self.settings.auth.keys.get(self.settings.webhooks.key, self._first_webhook_secret)
+
     def _begin_drain(self, deadline_seconds: float | None) -> None:
         """Like `drain`, and comes back at once (admin API)."""
 
@@ -249,6 +265,8 @@ class SignalingNode:
             await self.media.close()
         await self.side_port.close()
         await self._key_sets.close()
+        if self.webhooks is not None:
+            await self.webhooks.close()
         self._ledger.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

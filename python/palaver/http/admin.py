@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from palaver.http.admin_openapi import openapi
@@ -16,6 +17,8 @@ from palaver.http.admin_shapes import (
     DrainBody,
     DrainState,
     EmptyBody,
+    EventPage,
+    EventQuery,
     KickBody,
     LockBody,
     OpenApi,
@@ -32,6 +35,7 @@ from palaver.http.admin_shapes import (
 from palaver.http.admin_views import ban_view, page, participant_view, room_view, session_view
 from palaver.protocol.methods.room_admin import KickUserResult, VersionResult
 from palaver.protocol.types import Params
+from palaver.protocol.webhooks import WebhookEvent
 from palaver.rooms.room import RoomLock
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.administration import OPERATOR, Administration
@@ -68,6 +72,8 @@ class Hooks(Struct, frozen=True):
     """Takes no new clients and begins to send those here elsewhere, over so many seconds (None: as usual)."""
     undrain: Callable[[], None]
     is_draining: Callable[[], bool]
+    events: Callable[[int, int], Awaitable[tuple[list[tuple[int, bytes]], int]]]
+    """(after, limit) → (number, body as JSON) of the events after that number, and the number of the oldest kept."""
 
 
 class AdminApi:
@@ -102,6 +108,8 @@ class AdminApi:
                       self.lift_ban, BanLifted),
             Operation("GET", "/v1/sessions", "listSessions", "Sessions that hold a seat, suspended ones included.",
                       self.list_sessions, SessionPage, PageQuery),
+            Operation("GET", "/v1/events", "listEvents", "What happened in rooms, as it is sent to webhooks.",
+                      self.list_events, EventPage, EventQuery),
             Operation("POST", "/v1/drain", "drain", "Takes no new clients and sends those here elsewhere.",
                       self.drain, DrainState, body=DrainBody),
             Operation("POST", "/v1/undrain", "undrain", "Takes clients again.",
@@ -164,6 +172,12 @@ class AdminApi:
             self._sessions.sessions.values(), lambda session: session.session_id, call.query
         )
         return SessionPage([session_view(each) for each in sessions], cursor)
+
+    async def list_events(self, call: Call) -> EventPage:
+        query: EventQuery = call.query
+        rows, oldest = await self._hooks.events(query.after, query.limit)
+        after = rows[-1][0] if rows else query.after
+        return EventPage([msgspec.json.decode(body, type=WebhookEvent) for _, body in rows], after, oldest)
 
     def drain(self, call: Call) -> DrainState:
         self._hooks.drain(call.body.deadline_s)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from palaver.protocol.methods.producer import ProducerInfo
 from palaver.protocol.methods.room_admin import Ban, KickUser, LockRoom, UnlockRoom
 from palaver.protocol.types import Name, Params, Result, Role, Text
+from palaver.protocol.webhooks import WebhookEvent
 
 PAGE: int = 100
 MAX_PAGE: int = 1000
@@ -25,6 +26,13 @@ class PageQuery(Query, frozen=True):
 
 class ReasonQuery(Query, frozen=True):
     reason: Annotated[Text, Meta(description="What those inside are told.")] = ""
+
+
+class EventQuery(Query, frozen=True):
+    after: Annotated[
+        int, Meta(ge=0, le=2**53 - 1, description="The number of the last one that is known.")
+    ] = 0
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE, description="At most so many.")] = PAGE
 
 
 class EmptyBody(Params, forbid_unknown_fields=True):
@@ -142,6 +150,14 @@ class BanLifted(Result):
 
 class RoomClosed(Result):
     closed: Annotated[int, Meta(description="Stays that ended.")]
+
+
+class EventPage(Result):
+    events: list[WebhookEvent]
+    after: Annotated[int, Meta(description="What to ask on with.")]
+    oldest: Annotated[
+        int, Meta(description="Number of the oldest event kept, 0: none. Above after + 1: some are gone.")
+    ]
 
 
 class DrainState(Result):

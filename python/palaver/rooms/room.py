@@ -15,6 +15,7 @@ from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
+from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.peer_link import PeerLink
 from palaver.rooms.quality import Quality, StatsRing
 from palaver.rooms.role import RANK, Grants
@@ -140,7 +141,14 @@ class Room:
     `tell` only notes an event; call `deliver` once the request's reply has been sent.
     """
 
-    def __init__(self, id: str, log: RoomLog, faults: Faults, on_change: Callable[[Room], None]) -> None:
+    def __init__(
+        self,
+        id: str,
+        log: RoomLog,
+        faults: Faults,
+        on_change: Callable[[Room], None],
+        observer: Observer | None = None,
+    ) -> None:
         self.id = id
         self.log = log
         self.faults = faults
@@ -158,6 +166,7 @@ class Room:
         self.media_node = ""
         self._pending: list[Entry] = []
         self._on_change = on_change
+        self._observer = observer
 
     @property
     def head(self) -> RoomHead:
@@ -231,6 +240,8 @@ class Room:
         self.participants[participant.peer] = participant
         self.peer_of[participant.identity] = participant.peer
         self.version += 1
+        if self._observer is not None:
+            self._observer(Observation("participant_joined", self.id, self.log.epoch, participant.info))
         if not participant.hidden:
             joined = events.PeerJoined(
                 participant.peer,
@@ -263,6 +274,9 @@ class Room:
         if self.peer_of.get(participant.identity) == peer:
             del self.peer_of[participant.identity]
         self.version += 1
+        if self._observer is not None:
+            epoch = self.log.epoch
+            self._observer(Observation("participant_left", self.id, epoch, participant.info, reason=reason))
 
     # --- transports ---
 
@@ -312,6 +326,9 @@ class Room:
             producer.id, owner.peer, producer.kind, producer.source, producer.paused, producer.label
         )
         self.tell(added, to=self.audience_of(producer), but=owner.peer)
+        if self._observer is not None:
+            epoch = self.log.epoch
+            self._observer(Observation("track_published", self.id, epoch, owner.info, producer.info))
 
     def close_producer(self, producer: Producer, by: str, reason: str) -> None:
         """Closes a producer and the consumers that depend on it; `by` is the peer that asked, who has its reply."""
@@ -321,6 +338,9 @@ class Room:
         self.version += 1
         closed = events.ProducerClosed(producer.id, owner.peer, reason)
         self.tell(closed, to=self.audience_of(producer), but=by)
+        if self._observer is not None:
+            epoch, track = self.log.epoch, producer.info
+            self._observer(Observation("track_unpublished", self.id, epoch, owner.info, track, reason))
         if self.media is not None:
             self.media.close_producer(self.id, producer.id)
         for consumer in list(producer.consumers.values()):

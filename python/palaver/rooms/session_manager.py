@@ -13,6 +13,7 @@ from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import RoomLog
+from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.room import LeaveReason, Participant, Room
 from palaver.rooms.session import SignalingSession, Sink
 from palaver.rooms.timers import Timers
@@ -45,6 +46,7 @@ class SessionManager:
         entropy: Callable[[int], bytes],
         owner: Callable[[str], tuple[str, int]],
         clock: Callable[[], float],
+        observer: Observer | None = None,
     ) -> None:
         self.limits = limits
         self.settings = rooms
@@ -54,6 +56,7 @@ class SessionManager:
         self.draining = False
         """No new seats are given; those who have one, suspended ones included, keep it."""
         self.resumes = {"replayed": 0, "snapshot": 0}
+        self._observer = observer
         self._entropy = entropy
         self._owner = owner
         self._tickets: dict[str, SignalingSession] = {}
@@ -110,7 +113,10 @@ class SessionManager:
         if room is None:
             _, epoch = self._owner(request.room)
             log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
-            room = self.rooms[request.room] = Room(request.room, log, self.faults, self._changed.append)
+            room = Room(request.room, log, self.faults, self._changed.append, self._observer)
+            self.rooms[room.id] = room
+            if self._observer is not None:
+                self._observer(Observation("room_started", room.id, epoch))
         participant = Participant(
             request.peer,
             session,
@@ -203,6 +209,8 @@ class SessionManager:
             room.remove(participant, reason, by)
             if not room.participants:
                 del self.rooms[room.id]
+                if self._observer is not None:
+                    self._observer(Observation("room_finished", room.id, room.log.epoch, reason=reason))
         self.sessions.pop(session.session_id, None)
         self._tickets.pop(session.ticket, None)
         session.room = session.participant = None

@@ -15,6 +15,7 @@ from palaver.settings.tree import (
     NodeSettings,
     RoomSettings,
     Settings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Reload",
     "RoomSettings",
     "Settings",
+    "WebhookSettings",
     "dev_keys",
     "dev_settings",
     "load",

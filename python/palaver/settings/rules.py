@@ -30,6 +30,7 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
     yield from _tls(settings, files)
     yield from _keys(settings.auth, dev)
     yield from _admin(settings.http)
+    yield from _webhooks(settings)
 
 
 # smaller, must be below or not above, larger
@@ -85,6 +86,7 @@ _ENTRIES: tuple[tuple[str, Callable[[str], object], str], ...] = (
         "file names, or http:// or https:// URLs",
     ),
     ("media.addresses", _is_address, "IP addresses"),
+    ("webhooks.urls", re.compile(r"https?://[^/\s?#]+[^\s#]*").fullmatch, "http:// or https:// URLs"),
     (
         "media.ice_servers",
         re.compile(r"(stuns?|turns?):[^\s/]+").fullmatch,
@@ -171,6 +173,18 @@ def _admin(http: HttpSettings) -> Iterator[Broken]:
         yield Broken(("http.admin_token",), message)
     elif not all("!" <= each <= "~" for each in http.admin_token):
         yield Broken(("http.admin_token",), "http.admin_token must be printable ASCII without blanks")
+
+
+def _webhooks(settings: Settings) -> Iterator[Broken]:
+    webhooks = settings.webhooks
+    if not webhooks.urls:
+        return
+    key = settings.auth.keys.get(webhooks.key)
+    if key is None or is_pem(key):
+        message = (
+            "webhooks.key must name a key of auth.keys that is a secret, to sign what goes to webhooks.urls"
+        )
+        yield Broken(("webhooks.key", "webhooks.urls"), message)
 
 
 def is_pem(key: str) -> bool:

@@ -344,6 +344,37 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    urls: Annotated[
+        Texts,
+        doc(
+            "http(s) URLs that every event of a room is posted to, signed and in order. "
+            "Each gets all of them, at least once."
+        ),
+    ] = ()
+    key: Annotated[
+        str,
+        doc("Key id in auth.keys whose secret signs webhooks. Needed with urls; a public key cannot sign."),
+    ] = ""
+    queue_events: Annotated[
+        Count,
+        doc(
+            "Events kept in the state directory, to be sent and to be read at /v1/events; the oldest go first, "
+            "sent or not. One takes about 1 KiB."
+        ),
+    ] = 100_000
+    timeout_seconds: Annotated[
+        PositiveSeconds,
+        doc("How long one attempt may take. A receiver should answer at once and work later."),
+    ] = 10.0
+    deadline_seconds: Annotated[
+        LifeTime,
+        doc(
+            "How old an event may get before a failed attempt was its last. Until then the later events of its room wait."
+        ),
+    ] = 86_400.0
+
+
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -370,5 +401,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     auth: AuthSettings = field(default_factory=AuthSettings)
     media: MediaSettings = MediaSettings()
     http: HttpSettings = HttpSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from palaver.rooms.observer import Observer
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings, Settings
 from palaver.signaling.administration import Administration
@@ -50,9 +51,10 @@ class SignalingPlane:
         entropy: Callable[[int], bytes],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         drain: Callable[[float], None],
+        observer: Observer | None = None,
     ) -> None:
         live = self._settings = LiveSettings(settings)
-        self.sessions = SessionManager(live.limits, live.rooms, entropy, directory.owner, clock)
+        self.sessions = SessionManager(live.limits, live.rooms, entropy, directory.owner, clock, observer)
         self.streams = StreamRouter(self.sessions, media, live, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
         publishing = Publishing(self.sessions, self.streams, live)
