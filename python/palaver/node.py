@@ -18,7 +18,7 @@ from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
-from palaver.observe import Metric, MetricsExporter, counters, gauges
+from palaver.observe import LoopLag, Metric, MetricsExporter, counters, gauges
 from palaver.observe.logs import configure as configure_logs
 from palaver.settings import Settings, reloaded
 from palaver.signaling.plane import SignalingPlane
@@ -57,6 +57,7 @@ class SignalingNode:
         self._source = source
         self.name = settings.node.name or socket.gethostname()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.lag = LoopLag(TICK_SECONDS)
         self._ticker: asyncio.Task[None] | None = None
         self._draining = False
         self._in_a_hurry = False
@@ -280,10 +281,14 @@ class SignalingNode:
             log.error("a media request failed", exc_info=task.exception())
 
     async def _tick(self) -> None:
+        before = time.monotonic()
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            self.plane.admission.note_lag(self.lag.ticked(now - before))
+            before = now
             try:
-                self.plane.sessions.advance(time.monotonic())
+                self.plane.sessions.advance(now)
             except Exception:
                 log.exception("session timers failed")
 

@@ -24,6 +24,7 @@ Leeway = Annotated[float, Meta(ge=0, le=600)]
 LifeTime = Annotated[float, Meta(gt=0, le=31_536_000)]
 PingMillis = Annotated[int, Meta(ge=100, le=600_000)]
 GraceMillis = Annotated[int, Meta(ge=0, le=3_600_000)]
+LagMillis = Annotated[int, Meta(ge=10, le=60_000)]
 FlapMillis = Annotated[int, Meta(ge=0, le=60_000)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=1, le=1 << 30)]
@@ -233,6 +234,39 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Count,
         doc("iceCandidate messages one connection may send at once, as request_burst."),
     ] = 5000
+    identity_factor: Annotated[
+        Count,
+        doc(
+            "How many times the rates and bursts of one connection all connections of an identity have together. "
+            "People have a few devices and tabs."
+        ),
+    ] = 8
+    address_factor: Annotated[
+        Count,
+        doc(
+            "The same for all connections from one IP address. Many clients share one behind a NAT, and all of them "
+            "behind a proxy that is not in gateway.trusted_proxies."
+        ),
+    ] = 500
+    remembered_callers: Annotated[
+        Count,
+        doc(
+            "Identities, and as many addresses, whose use of the rates is remembered after their last connection has "
+            "gone; about 400 bytes each. With fewer, whoever uses many addresses begins afresh with each."
+        ),
+    ] = 50_000
+    requests_before_auth: Annotated[
+        Count,
+        doc("Requests one connection may send before it is authenticated; more closes with 4013."),
+    ] = 16
+    shed_lag_ms: Annotated[
+        LagMillis,
+        doc(
+            "How late the event loop may be on average of a second, in milliseconds, before statistics and traces are "
+            "refused; from twice that, quality reports too. Signaling is never refused for it. "
+            "Calls set up noticeably slower from some 200."
+        ),
+    ] = 200
 
 
 class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True):

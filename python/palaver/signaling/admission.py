@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from typing import Final, get_args
+from typing import Final, NamedTuple, NoReturn, get_args
 
+from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
 from palaver.rooms.role import Claims, Grants, Need
 from palaver.rooms.room import Participant
-from palaver.rooms.session import State
-from palaver.signaling.message import Message
+from palaver.rooms.session import SignalingSession, State
+from palaver.settings import LimitSettings, LiveSettings
+from palaver.signaling.message import Caller, Message
+from palaver.signaling.ports import Connection
+from palaver.signaling.rate_limit import Meter, Meters
 
+log = logging.getLogger(__name__)
+
+_SHEDDING: Final = (
+    "the loop is in time again: nothing is refused",
+    "the loop is late: statistics and traces are refused",
+    "the loop is very late: quality reports are refused, too",
+)
 _SEATED: Final = frozenset[State]({"joined"})
 _AUTHENTICATED: Final = frozenset[State]({"authed", "joined"})
 
@@ -32,22 +44,170 @@ _GRANT_FIELDS: Final = dict(zip(Grants.__struct_encode_fields__, Grants.__struct
 assert set(get_args(Need)) <= set(_GRANT_FIELDS), "every need is a grant"
 
 
+CLASSES: Final = ("request", "candidate", "stats", "ping")
+PINGS_PER_SECOND: Final = 2  # protocol § 5, debugPing
+
+# method → how overloaded the node must be to refuse it. Signaling itself is not here: it is never shed.
+SHED_AT: Final = {"videoStats": 1, "audioStats": 1, "traceEvent": 1, "networkQuality": 2}
+SHED_AFTER_MS: Final = 2000
+"""When to try again: twice the time over which the loop's lag is averaged."""
+
+
+class Shed(ProtocolError):
+    """The node is overloaded and refuses what can wait. Not the client's error: it is not counted against it."""
+
+    def __init__(self) -> None:
+        super().__init__("rate_limited", "the node is busy; statistics have to wait", after_ms=SHED_AFTER_MS)
+
+
+class _Rule(NamedTuple):
+    """All that admission knows of a method; one look-up finds it."""
+
+    rate: int
+    """Index into CLASSES."""
+    states: frozenset[State]
+    need: Need | None
+    shed_at: int
+    """0: never."""
+
+
+_RULES: Final = {
+    name: _Rule(CLASSES.index(method.rate), STATES[name], NEEDS.get(name), SHED_AT.get(name, 0))
+    for name, method in METHODS.items()
+}
+
+
+class _Allowance(NamedTuple):
+    """One class's rate and burst as GCRA wants them: seconds between events, and how far ahead one may be.
+
+    For a connection, and shorter and longer for an identity and an address.
+    """
+
+    interval: float
+    tolerance: float
+    identity_interval: float
+    identity_tolerance: float
+    address_interval: float
+    address_tolerance: float
+
+
+def _allowance(limits: LimitSettings, rate: float, burst: float) -> _Allowance:
+    parts: list[float] = []
+    for factor in (1, limits.identity_factor, limits.address_factor):
+        interval = 1 / (rate * factor)
+        parts += [
+            interval,
+            (burst * factor - 1) * interval + 1e-9,
+        ]  # for sums of intervals that are not exact
+    return _Allowance(*parts)
+
+
 class AdmissionController:
-    """Checks rate, state and grants of a message. Stateless but for the caller's own buckets."""
+    """Checks how often, in which state and with which grants something is asked.
+
+    One connection may use `limits.…_per_second` and the burst beside it; all connections of an identity, and of an
+    address, some factor of it. How late the loop is, is told by `note_lag`.
+    """
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self.refused: dict[tuple[str, str], int] = {}
+        """(class, on whose account) → requests refused with rate_limited, for metrics."""
+        self.shedding = 0
+        """0: nothing is shed; 1: statistics and traces; 2: also quality reports."""
+        self._settings = settings
+        self._addresses = Meters(len(CLASSES), settings.limits.remembered_callers)
+        self._identities = Meters(len(CLASSES), settings.limits.remembered_callers)
+        self.configure()
+
+    def configure(self) -> None:
+        """Puts the limits of the settings in force, for connections that are open, too."""
+        limits = self._settings.limits
+        rates = {
+            "request": (limits.requests_per_second, limits.request_burst),
+            "candidate": (limits.candidates_per_second, limits.candidate_burst),
+            "stats": (limits.stats_per_second, limits.stats_per_second * 5),
+            "ping": (PINGS_PER_SECOND, PINGS_PER_SECOND),
+        }
+        self._allowances = [_allowance(limits, *rates[each]) for each in CLASSES]
+        self._addresses.idle = self._identities.idle = limits.remembered_callers
+
+    def new_caller(self, connection: Connection, session: SignalingSession) -> Caller:
+        return Caller(connection, session, Meter(len(CLASSES)), self._addresses.of(connection.address))
+
+    def note_lag(self, seconds: float) -> None:
+        """Decides what is shed, by how late the loop runs on average."""
+        limit = self._settings.limits.shed_lag_ms / 1000
+        level = 0 if seconds <= limit else 1 if seconds <= 2 * limit else 2
+        if level != self.shedding:
+            self.shedding = level
+            log.warning(_SHEDDING[level], extra={"lag_seconds": round(seconds, 3)})
 
     def validate(self, message: Message) -> None:
         """Raises ProtocolError rate_limited, unauthenticated, wrong_state or forbidden; nothing has changed then."""
-        wait = message.caller.buckets[METHODS[message.method].rate].admit(message.now)
-        if wait:
-            raise ProtocolError("rate_limited", after_ms=math.ceil(wait * 1000 - 1e-6))
-        state = message.caller.session.state
-        if state not in STATES[message.method]:
+        caller = message.caller
+        rule = _RULES[message.method]
+        state = caller.session.state
+        if state == "new":
+            self._admit_early(message)
+        self._admit(caller, rule.rate, message.now)
+        if state not in rule.states:
             if state == "new":
                 raise ProtocolError("unauthenticated")
             raise ProtocolError("wrong_state", f"{message.method} cannot be called in state {state}")
-        need = NEEDS.get(message.method)
-        if need is not None:
-            require(message.session.claims, need)
+        if rule.shed_at and self.shedding >= rule.shed_at:
+            self._count(rule.rate, "shed")
+            raise Shed
+        if rule.need is not None:
+            require(message.session.claims, rule.need)
+
+    def _admit(self, caller: Caller, rate: int, now: float) -> None:
+        """Charges connection, identity and address with one event; none of them if one has no room for it."""
+        allowed = self._allowances[rate]
+        own, address = caller.meter.times, caller.address.times
+        theoretical = own[rate]
+        if theoretical < now:
+            theoretical = now
+        elif theoretical - allowed.tolerance > now:
+            self._refuse(rate, "connection", theoretical - allowed.tolerance - now)
+        of_address = address[rate]
+        if of_address < now:
+            of_address = now
+        elif of_address - allowed.address_tolerance > now:
+            self._refuse(rate, "address", of_address - allowed.address_tolerance - now)
+        shared = caller.identity
+        if shared is None:
+            shared = self._find_identity(caller)
+        if shared is not None:
+            of_identity = shared.times[rate]
+            if of_identity < now:
+                of_identity = now
+            elif of_identity - allowed.identity_tolerance > now:
+                self._refuse(rate, "identity", of_identity - allowed.identity_tolerance - now)
+            shared.times[rate] = of_identity + allowed.identity_interval
+        own[rate] = theoretical + allowed.interval
+        address[rate] = of_address + allowed.address_interval
+
+    def _find_identity(self, caller: Caller) -> Meter | None:
+        identity = caller.session.client_id
+        if identity is not None:
+            caller.identity = self._identities.of(identity)
+        return caller.identity
+
+    def _admit_early(self, message: Message) -> None:
+        """Before authentication a connection has a handful of requests, and then no more."""
+        caller = message.caller
+        caller.early += 1
+        if caller.early > self._settings.limits.requests_before_auth:
+            message.then_close = (CloseCode.RATE_LIMITED, "too many requests before authentication")
+            self._refuse(_RULES[message.method].rate, "newcomer", 0.0)
+
+    def _refuse(self, rate: int, account: str, wait: float) -> NoReturn:
+        self._count(rate, account)
+        raise ProtocolError("rate_limited", after_ms=math.ceil(wait * 1000 - 1e-6))
+
+    def _count(self, rate: int, account: str) -> None:
+        key = CLASSES[rate], account
+        self.refused[key] = self.refused.get(key, 0) + 1
 
 
 def require(claims: Claims | None, need: Need) -> None:

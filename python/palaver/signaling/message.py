@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from msgspec import UNSET, Raw, UnsetType
 
@@ -10,27 +10,28 @@ from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
 from palaver.rooms.room import Participant, Room
 from palaver.rooms.session import SignalingSession
-from palaver.settings import LimitSettings
 from palaver.signaling.ports import Connection
-from palaver.signaling.rate_limit import Bucket
-
-PINGS_PER_SECOND: Final = 2  # protocol § 5, debugPing
+from palaver.signaling.rate_limit import Meter
 
 
 class Caller:
-    """One connection with what belongs to it alone: its session, its buckets, its recent errors."""
+    """One connection with what belongs to it alone: its session, what it has used, its recent errors."""
 
-    __slots__ = ("buckets", "connection", "errors", "session")
+    __slots__ = ("address", "connection", "early", "errors", "identity", "meter", "session")
 
-    def __init__(self, connection: Connection, session: SignalingSession, limits: LimitSettings) -> None:
+    def __init__(
+        self, connection: Connection, session: SignalingSession, meter: Meter, address: Meter
+    ) -> None:
         self.connection = connection
         self.session = session
-        self.buckets = {
-            "request": Bucket(limits.requests_per_second, limits.request_burst),
-            "candidate": Bucket(limits.candidates_per_second, limits.candidate_burst),
-            "stats": Bucket(limits.stats_per_second, limits.stats_per_second * 5),
-            "ping": Bucket(PINGS_PER_SECOND, PINGS_PER_SECOND),
-        }
+        self.meter = meter
+        """Its own."""
+        self.address = address
+        """Its address's, shared with all connections from there."""
+        self.identity: Meter | None = None
+        """Its identity's, shared likewise; None before authentication."""
+        self.early = 0
+        """Requests before authentication."""
         self.errors: list[float] = []
 
 

@@ -18,6 +18,7 @@ from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
+from palaver.signaling.admission import AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.ports import Connection
@@ -37,6 +38,7 @@ class SignalingMessageHandler:
     def __init__(
         self,
         router: SignalingRouter,
+        admission: AdmissionController,
         sessions: SessionManager,
         auth: AuthHandler,
         settings: LiveSettings,
@@ -46,6 +48,7 @@ class SignalingMessageHandler:
         self.errors: dict[str, int] = {}
         """Reason → error replies, for metrics."""
         self._router = router
+        self._admission = admission
         self._sessions = sessions
         self._auth = auth
         self._settings = settings
@@ -56,7 +59,7 @@ class SignalingMessageHandler:
     # --- what the gateway calls ---
 
     def connected(self, connection: Connection) -> None:
-        caller = Caller(connection, self._sessions.new_session(connection), self._settings.limits)
+        caller = self._admission.new_caller(connection, self._sessions.new_session(connection))
         self._callers[connection.id] = caller
         if connection.bearer is not None:
             try:
@@ -159,8 +162,11 @@ class SignalingMessageHandler:
         self, caller: Caller, codec: Codec, id: int | str | None, error: ProtocolError, now: float
     ) -> bytes:
         self.errors[error.reason] = self.errors.get(error.reason, 0) + 1
-        recent = [when for when in caller.errors if when > now - self._settings.limits.error_window_seconds]
-        caller.errors = [*recent, now]
+        if not isinstance(error, Shed):
+            recent = [
+                when for when in caller.errors if when > now - self._settings.limits.error_window_seconds
+            ]
+            caller.errors = [*recent, now]
         return codec.failure(id, error)
 
     def _send(self, connection: Connection, reply: bytes | None, *messages: Message | None) -> None:

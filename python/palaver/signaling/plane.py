@@ -86,8 +86,11 @@ class SignalingPlane:
             RoomAdminHandler(self.administration),
             DiagnosticsHandler(self.sessions, self.streams, directory, live, node, clock, wall, drain),
         )
-        self.router = SignalingRouter(handlers, AdmissionController())
-        self.messages = SignalingMessageHandler(self.router, self.sessions, auth, live, clock, spawn)
+        self.admission = AdmissionController(live)
+        self.router = SignalingRouter(handlers, self.admission)
+        self.messages = SignalingMessageHandler(
+            self.router, self.admission, self.sessions, auth, live, clock, spawn
+        )
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """Makes ready for new settings; the call that it returns puts them in force and cannot fail.
@@ -100,6 +103,7 @@ class SignalingPlane:
             self._settings.replace(settings)
             self.sessions.limits, self.sessions.settings = settings.limits, settings.rooms
             self.verifier.configure(settings.auth, keys)
+            self.admission.configure()
 
         return apply
 

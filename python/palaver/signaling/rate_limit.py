@@ -1,6 +1,9 @@
-"""A GCRA bucket: the virtual-scheduling form of the leaky bucket (ITU-T I.371 Annex A)."""
+"""GCRA buckets: the virtual-scheduling form of the leaky bucket (ITU-T I.371 Annex A)."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 
 class Bucket:
@@ -23,3 +26,39 @@ class Bucket:
             return wait
         self._theoretical = theoretical + cost * self._interval
         return 0.0
+
+
+class Meter:
+    """What one party has used: the theoretical arrival time of GCRA for each class of requests."""
+
+    __slots__ = ("__weakref__", "times")
+
+    def __init__(self, classes: int) -> None:
+        self.times = [0.0] * classes
+
+
+class Meters:
+    """The meters of many parties, by name. Whoever uses one keeps it; then everybody who asks gets the same.
+
+    Of those that nobody keeps, the `idle` last asked for are remembered, so that coming again is no way to a fresh
+    one; memory does not grow with the number of parties that ever were.
+    """
+
+    def __init__(self, classes: int, idle: int) -> None:
+        self.idle = idle
+        self._classes = classes
+        self._kept: WeakValueDictionary[str, Meter] = WeakValueDictionary()
+        self._recent: OrderedDict[str, Meter] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, name: str) -> Meter:
+        meter = self._kept.get(name)
+        if meter is None:
+            meter = self._kept[name] = Meter(self._classes)
+        self._recent[name] = meter
+        self._recent.move_to_end(name)
+        while len(self._recent) > self.idle:
+            self._recent.popitem(last=False)
+        return meter
