@@ -4,6 +4,8 @@
 //! batch, room in the table. Whatever fails, nothing was joined: honest nodes relay only what they have checked, so the
 //! fault is the sender's.
 
+use std::collections::BTreeSet;
+
 use crate::record::{self, Record};
 use crate::signed_body::SignedBody;
 use crate::{
@@ -84,14 +86,15 @@ impl MembershipTable {
         now: Time,
     ) -> Merged {
         let mut merged = Merged::default();
-        let mut rows: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
+        let risen: BTreeSet<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
+        let mut said = BTreeSet::new();
         for Fresh { id, order, record } in fresh {
             if self.record_order(id).is_some_and(|held| held.equivocates(order)) {
                 let held = self.record(id).expect("its order was just compared");
                 merged.equivocations.push((held, (**record).clone()));
             }
             if self.hold(id, *order, record) {
-                rows.extend(self.find(id));
+                said.extend(self.find(id).map(|row| (row, record.precedence())));
                 record::write(&mut merged.news, record::KIND_NODE, record.as_bytes());
             }
         }
@@ -101,13 +104,15 @@ impl MembershipTable {
                 merged.news.extend_from_slice(&framed);
             }
         }
-        rows.sort_unstable();
-        rows.dedup();
-        for row in rows {
+        for &row in &risen {
             let entry = self.entry(row);
-            record::write_status(&mut merged.news, &entry.id, entry.precedence);
-            merged.changed.push(entry);
+            if !said.contains(&(row, entry.precedence)) {
+                record::write_status(&mut merged.news, &entry.id, entry.precedence);
+            }
         }
+        let changed: BTreeSet<usize> =
+            risen.into_iter().chain(said.into_iter().map(|(row, _)| row)).collect();
+        merged.changed.extend(changed.into_iter().map(|row| self.entry(row)));
         merged
     }
 
