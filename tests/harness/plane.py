@@ -11,6 +11,7 @@ import msgspec
 from harness.settings import KEY_ID, SECRET, node_settings
 from palaver.ledger import MemoryLedger
 from palaver.protocol.types import Role
+from palaver.rooms.observer import Observer
 from palaver.settings import Settings
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.tokens import mint
@@ -141,6 +142,7 @@ class Stage:
         settings: Settings | None = None,
         media: dict[str, Any] | None = None,
         ledger: MemoryLedger | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings or node_settings()
         self.now = 1000.0
@@ -160,6 +162,7 @@ class Stage:
             entropy=self._chance.randbytes,
             spawn=self.spawned.append,
             drain=self.drains.append,
+            observer=observer,
         )
 
     def connect(self, bearer: str | None = None, binary: bool = False) -> Client:

@@ -16,6 +16,7 @@ from palaver.settings import (
     NodeSettings,
     RoomSettings,
     Settings,
+    WebhookSettings,
 )
 
 KEY_ID, SECRET = "test", "a secret for tests, of more than 32 bytes"
@@ -29,6 +30,7 @@ def node_settings(
     media: dict[str, Any] | None = None,
     auth: dict[str, Any] | None = None,
     http: dict[str, Any] | None = None,
+    webhooks: dict[str, Any] | None = None,
     state_dir: str = "",
     demo: bool = False,
     chaos: bool = False,
@@ -42,5 +44,6 @@ def node_settings(
         auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
         media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
         http=replace(HttpSettings(port=0, demo=demo), **(http or {})),
+        webhooks=replace(WebhookSettings(), **(webhooks or {})),
         diagnostics=DiagnosticsSettings(chaos=chaos),
     )

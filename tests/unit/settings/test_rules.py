@@ -147,3 +147,11 @@ def test_an_admin_token_is_long_and_fits_a_header() -> None:
     assert found == "http.admin_token must have at least 32 bytes (it has 31), or be empty"
     assert "must be printable ASCII" in problems(("http.admin_token", "t" * 32 + "é"))[0]
     assert problems(("http.admin_token", "t" * 32)) == []
+
+
+def test_webhooks_are_signed_with_a_secret_of_the_node() -> None:
+    urls = ("webhooks.urls", "https://a.example/hook,http://127.0.0.1:9000")
+    assert "webhooks.key must name a key" in problems(urls)[0]
+    assert "webhooks.key must name a key" in problems(urls, ("webhooks.key", "a"))[0]
+    assert problems(urls, ("webhooks.key", "a"), ("auth.keys.a", SECRET)) == []
+    assert "webhooks.urls must be http:// or https:// URLs" in problems(("webhooks.urls", "ftp://a"))[0]
