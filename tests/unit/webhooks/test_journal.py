@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,30 @@ def fill_up(journal: Journal) -> None:
 def test_a_file_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"node\.state_dir"):
         Journal(tmp_path, (), 10)
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "events.sqlite"
+    endless = f"""
+import itertools
+from pathlib import Path
+from palaver.webhooks.journal import Journal
+from palaver.webhooks.narrator import Life, Record
+journal = Journal(Path({str(path)!r}), {URLS!r}, 100000)
+for number in itertools.count(1):
+    journal.write([Record(number, Life("RM_a", "room", 1, number), 0.0, b"{{}}")], [])
+    print(number, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", endless], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        said = 0
+        while said < 50:
+            said = int(writer.stdout.readline())
+        writer.kill()
+        rest = writer.stdout.read().split("\n")[:-1]  # the last line may be cut
+    said = max([said, *map(int, rest)])
+    journal = Journal(path, URLS, 100_000)
+    assert journal.last() in (said, said + 1)
+    assert numbers(journal, "http://one") == list(range(1, journal.last() + 1))
+    assert journal.unfinished() == [Life("RM_a", "room", 1, journal.last())]
+    journal.close()
