@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
-from palaver.observe import LoopLag, Metric, MetricsExporter, counters, gauges
+from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, signaling_metrics
+from palaver.observe import LoopLag, MetricsExporter, Source
 from palaver.observe.logs import configure as configure_logs
 from palaver.settings import Settings, reloaded
 from palaver.signaling.plane import SignalingPlane
@@ -96,7 +97,12 @@ class SignalingNode:
         self.gateway = ClientGateway(
             settings.gateway, self.plane.messages, token_in_query=settings.auth.token_in_query
         )
-        sources = {"gateway": self._gateway_metrics, "signaling": self._signaling_metrics}
+        sources: dict[str, Source] = {
+            "gateway": lambda: gateway_metrics(self.gateway),
+            "signaling": lambda: signaling_metrics(self.plane),
+            "media": lambda: media_metrics(self.media),
+            "node": lambda: node_metrics(self.lag, self._draining),
+        }
         admin: AdminApi | None = None
         if self.webhooks is not None:
             sources["webhooks"] = self.webhooks.metrics
@@ -298,65 +304,3 @@ class SignalingNode:
         scheme = "wss" if self.settings.gateway.tls_certificate else "ws"
         url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{self.settings.gateway.path}"
         return {"gateway": url, "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers]}
-
-    def _gateway_metrics(self) -> list[Metric]:
-        count = self.gateway.counters
-        levels = {"connections": count.connections_open, "halfOpen": count.half_open}
-        plain = {
-            "connections_accepted": count.connections_total,
-            "received_bytes": count.bytes_in,
-            "sent_bytes": count.bytes_out,
-            "received_messages": count.messages_in,
-            "sent_messages": count.messages_out,
-            "shed_messages": count.shed,
-            "slow_readers": count.slow_readers,
-            "handler_errors": count.handler_errors,
-        }
-        closes, refused = _by_label(count.closes), _by_label(count.refused)
-        return [
-            *gauges("gateway", levels),
-            *counters("gateway", plain),
-            Metric("gateway_closes", "counter", "Ended connections by close code.", closes, ("code",)),
-            Metric(
-                "gateway_refused_handshakes",
-                "counter",
-                "Refused upgrades by HTTP status.",
-                refused,
-                ("status",),
-            ),
-        ]
-
-    def _signaling_metrics(self) -> list[Metric]:
-        plane = self.plane
-        levels = {
-            "rooms": len(plane.sessions.rooms),
-            "sessions": len(plane.sessions.sessions),
-            "participants": sum(len(room.participants) for room in plane.sessions.rooms.values()),
-        }
-        calls, errors = _by_label(plane.router.calls), _by_label(plane.messages.errors)
-        resumes = _by_label(plane.sessions.resumes)
-        faults = _by_label(plane.sessions.faults.injected)
-        media: list[Metric] = []
-        if self.media is not None:
-            levels_of_media = self.media.stats()
-            forwarded = levels_of_media.pop("framesForwarded")
-            media = [*gauges("media", levels_of_media), *counters("media", {"framesForwarded": forwarded})]
-        return [
-            *gauges("signaling", levels),
-            Metric("signaling_requests", "counter", "Requests by method.", calls, ("method",)),
-            Metric("signaling_errors", "counter", "Error replies by reason.", errors, ("reason",)),
-            Metric("signaling_resumes", "counter", "Resumed sessions.", resumes, ("missed",)),
-            Metric(
-                "faults_injected",
-                "counter",
-                "Faults made on purpose.",
-                faults,
-                ("fault",),
-            ),
-            *media,
-        ]
-
-
-def _by_label(counts: Mapping[Any, int]) -> dict[tuple[str, ...], float]:
-    """Samples of a metric with one label."""
-    return {(str(label),): float(number) for label, number in counts.items()}

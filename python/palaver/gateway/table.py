@@ -24,6 +24,9 @@ log = logging.getLogger("palaver.gateway")
 class Socket(Due, Connection, Protocol):
     """An upgraded connection, as the table sees it."""
 
+    @property
+    def queued_bytes(self) -> int: ...
+
     def flush(self) -> None: ...
 
     def abort(self) -> None: ...
@@ -115,6 +118,10 @@ class ConnectionTable:
             self.counters.half_open = len(self.half_open)
             _count_down(self._half_open_per_address, address)
             self._news.set()
+
+    def queued_bytes(self) -> int:
+        """What waits to be written to all clients. Looks at every socket."""
+        return sum(socket.queued_bytes for socket in self.sockets)
 
     def is_full(self) -> bool:
         return len(self.sockets) >= self.settings.max_connections

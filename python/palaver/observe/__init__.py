@@ -1,6 +1,7 @@
 """What a node says about itself: counters that others keep, shown to whoever scrapes them."""
 
 from palaver.observe.exporter import MetricsExporter as MetricsExporter
+from palaver.observe.histogram import Histogram as Histogram
 from palaver.observe.lag import LoopLag as LoopLag
 from palaver.observe.metric import Metric as Metric
 from palaver.observe.metric import Source as Source

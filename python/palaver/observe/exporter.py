@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from palaver.observe.histogram import Histogram
 from palaver.observe.metric import Metric, Source
 
 _log = logging.getLogger(__name__)
@@ -72,8 +73,15 @@ class _Sources(Collector):
 
 
 def _family(metric: Metric) -> Family:
+    if metric.kind == "histogram":
+        histogram = HistogramMetricFamily(f"palaver_{metric.name}", metric.help, labels=metric.labels)
+        for values, sample in metric.samples.items():
+            assert isinstance(sample, Histogram), "Metric has seen to it"
+            histogram.add_metric(values, sample.cumulative(), sample.sum)
+        return histogram
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     family = kind(f"palaver_{metric.name}", metric.help, labels=metric.labels)
     for values, number in metric.samples.items():
+        assert not isinstance(number, Histogram), "Metric has seen to it"
         family.add_metric(values, number)
     return family

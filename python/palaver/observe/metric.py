@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from palaver.observe.histogram import Histogram
+
 PER_USER_LABELS = frozenset(
     {"id", "room", "peer", "session", "identity", "producer", "consumer", "transport", "address"}
 )
@@ -25,13 +27,13 @@ class Metric(Struct, frozen=True):
     """A metric without the prefix `palaver_`, in base units (seconds, bytes) that its name ends with.
 
     A counter's name is written without `_total`; the exporter adds it. `samples` maps the values of `labels`,
-    in their order, to a number; a metric without labels has the one key `()`.
+    in their order, to a number (to a Histogram for that kind); a metric without labels has the one key `()`.
     """
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     help: str
-    samples: Mapping[tuple[str, ...], float]
+    samples: Mapping[tuple[str, ...], float | Histogram]
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -44,6 +46,8 @@ class Metric(Struct, frozen=True):
             raise ValueError(f"{self.name!r}: write a counter's name without _total")
         if per_user := PER_USER_LABELS.intersection(self.labels):
             raise ValueError(f"{self.name!r} has a label per user: {', '.join(sorted(per_user))}")
+        if any(isinstance(one, Histogram) != (self.kind == "histogram") for one in self.samples.values()):
+            raise ValueError(f"{self.name!r}: histograms, and only they, have samples that are histograms")
         if any(len(key) != len(self.labels) for key in self.samples):
             raise ValueError(f"{self.name!r} has a sample that does not fit its labels {self.labels}")
 

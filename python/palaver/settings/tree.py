@@ -252,7 +252,7 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Count,
         doc(
             "Identities, and as many addresses, whose use of the rates is remembered after their last connection has "
-            "gone; about 400 bytes each. With fewer, whoever uses many addresses begins afresh with each."
+            "gone; about half a KiB each. With fewer, whoever uses many addresses begins afresh with each."
         ),
     ] = 50_000
     requests_before_auth: Annotated[

@@ -8,7 +8,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.participant import Participant
+from palaver.rooms.room import Room
 from palaver.rooms.session import SignalingSession
 from palaver.signaling.ports import Connection
 from palaver.signaling.rate_limit import Meter
@@ -17,7 +18,7 @@ from palaver.signaling.rate_limit import Meter
 class Caller:
     """One connection with what belongs to it alone: its session, what it has used, its recent errors."""
 
-    __slots__ = ("address", "connection", "early", "errors", "identity", "meter", "session")
+    __slots__ = ("address", "connection", "early", "errors", "identity", "meter", "session", "since")
 
     def __init__(
         self, connection: Connection, session: SignalingSession, meter: Meter, address: Meter
@@ -33,6 +34,8 @@ class Caller:
         self.early = 0
         """Requests before authentication."""
         self.errors: list[float] = []
+        self.since = 0.0
+        """When it was connected; set by whoever has the clock."""
 
 
 class Message:

@@ -10,10 +10,14 @@ from typing import Any
 
 from msgspec import UNSET, Raw
 
+from palaver.observe import Histogram
+from palaver.observe.histogram import JOIN_SECONDS, REQUEST_SECONDS
+from palaver.observe.trace import traced
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import JSON, MSGPACK, Codec, Envelope, Refused
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import Join
+from palaver.protocol.methods.table import METHODS
 from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
@@ -47,6 +51,10 @@ class SignalingMessageHandler:
     ) -> None:
         self.errors: dict[str, int] = {}
         """Reason → error replies, for metrics."""
+        self.seconds = {method: Histogram(REQUEST_SECONDS) for method in METHODS}
+        """How long requests take from decoded to decided, media nodes included."""
+        self.join_seconds = Histogram(JOIN_SECONDS)
+        """How long it takes from a socket to a seat."""
         self._router = router
         self._admission = admission
         self._sessions = sessions
@@ -60,6 +68,7 @@ class SignalingMessageHandler:
 
     def connected(self, connection: Connection) -> None:
         caller = self._admission.new_caller(connection, self._sessions.new_session(connection))
+        caller.since = self._clock()
         self._callers[connection.id] = caller
         if connection.bearer is not None:
             try:
@@ -119,6 +128,13 @@ class SignalingMessageHandler:
             respond(self._refuse(caller, codec, request.id, request.error, now), None)
             return
         message = Message(caller, codec, request.method, request.id, request.params, now)
+        if request.traceparent is UNSET:
+            self._route(message, respond)
+        else:
+            with traced(request.traceparent):
+                self._route(message, respond)
+
+    def _route(self, message: Message, respond: Respond) -> None:
         try:
             outcome = self._router.route(message)
         except Exception as error:
@@ -127,6 +143,7 @@ class SignalingMessageHandler:
         if isinstance(outcome, CoroutineType):
             self._spawn(self._wait(message, outcome, respond))
         else:
+            self.seconds[message.method].observe(self._clock() - message.now)
             self._succeed(message, outcome, respond)
 
     async def _wait(self, message: Message, outcome: Coroutine[Any, Any, Any], respond: Respond) -> None:
@@ -135,6 +152,7 @@ class SignalingMessageHandler:
         except Exception as error:
             self._fail(message, error, respond)
         else:
+            self.seconds[message.method].observe(self._clock() - message.now)
             self._succeed(message, result, respond)
 
     def _succeed(self, message: Message, result: Any, respond: Respond) -> None:
@@ -153,6 +171,7 @@ class SignalingMessageHandler:
         """After the reply: the events it caused, then the close it asked for."""
         session = message.session
         if session.corked:
+            self.join_seconds.observe(self._clock() - message.caller.since)
             session.uncork()
         self._sessions.deliver_all()
         if message.then_close is not None:

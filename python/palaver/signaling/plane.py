@@ -62,7 +62,7 @@ class SignalingPlane:
         server = {"node": node, "region": settings.node.region, "version": version}
         self.rulings = Rulings(ledger)
         self.administration = Administration(self.sessions, self.rulings, wall)
-        auth = AuthHandler(
+        self.auth = auth = AuthHandler(
             self.verifier, self.rulings, self.sessions, self.streams, live, server, clock, wall
         )
         handlers = (

@@ -57,6 +57,8 @@ class AuthHandler:
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
+        self.tokens: dict[str, int] = {}
+        """Tokens that were shown, by "accepted" or the reason of their refusal, for metrics."""
         self._verifier = verifier
         self._rulings = rulings
         self._sessions = sessions
@@ -169,9 +171,17 @@ class AuthHandler:
     # --- a token's life ---
 
     def _verify(self, token: str) -> Claims:
-        claims = self._verifier.verify(token)
-        self._rulings.check_token(claims, self._wall())
+        try:
+            claims = self._verifier.verify(token)
+            self._rulings.check_token(claims, self._wall())
+        except ProtocolError as error:
+            self._count(error.reason)
+            raise
+        self._count("accepted")
         return claims
+
+    def _count(self, outcome: str) -> None:
+        self.tokens[outcome] = self.tokens.get(outcome, 0) + 1
 
     def _check_standing(self, session: SignalingSession, claims: Claims) -> None:
         """Raises ProtocolError token_revoked or banned."""

@@ -1,0 +1,108 @@
+"""What a node shows to Prometheus: the numbers that its parts keep, under names in base units and without ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from palaver.gateway import ClientGateway
+from palaver.media import AiortcMediaNode
+from palaver.observe import Histogram, LoopLag, Metric, counters, gauges
+from palaver.signaling.plane import SignalingPlane
+
+
+def gateway_metrics(gateway: ClientGateway) -> list[Metric]:
+    count = gateway.counters
+    levels = {
+        "connections": count.connections_open,
+        "halfOpen": count.half_open,
+        "queued_bytes": gateway.table.queued_bytes(),
+    }
+    plain = {
+        "connections_accepted": count.connections_total,
+        "received_bytes": count.bytes_in,
+        "sent_bytes": count.bytes_out,
+        "received_messages": count.messages_in,
+        "sent_messages": count.messages_out,
+        "shed_messages": count.shed,
+        "slow_readers": count.slow_readers,
+        "handler_errors": count.handler_errors,
+    }
+    help = {
+        "queued_bytes": "Bytes that wait for clients to read them.",
+        "slow_readers": "Times that a client's queue grew above gateway.outbox_shed_bytes.",
+    }
+    return [
+        *gauges("gateway", levels, help),
+        *counters("gateway", plain, help),
+        _counted("gateway_closes", "Ended connections by close code.", count.closes, "code"),
+        _counted("gateway_refused_handshakes", "Refused upgrades by HTTP status.", count.refused, "status"),
+    ]
+
+
+def signaling_metrics(plane: SignalingPlane) -> list[Metric]:
+    sessions, messages = plane.sessions, plane.messages
+    levels = {
+        "rooms": len(sessions.rooms),
+        "sessions": len(sessions.sessions),
+        "participants": sum(len(room.participants) for room in sessions.rooms.values()),
+        "shedding": plane.admission.shedding,
+    }
+    help = {"shedding": "0: nothing is shed; 1: statistics and traces; 2: quality reports, too."}
+    limited: dict[tuple[str, ...], float] = {**plane.admission.refused}
+    seconds: dict[tuple[str, ...], Histogram] = {
+        (method,): spent for method, spent in messages.seconds.items() if any(spent.counts)
+    }
+    return [
+        *gauges("signaling", levels, help),
+        _counted("signaling_requests", "Requests by method.", plane.router.calls, "method"),
+        _counted("signaling_errors", "Error replies by reason.", messages.errors, "reason"),
+        _counted("signaling_resumes", "Resumed sessions.", sessions.resumes, "missed"),
+        _counted("signaling_tokens", "Tokens shown, by what became of them.", plane.auth.tokens, "outcome"),
+        Metric(
+            "signaling_rate_limited",
+            "counter",
+            "Requests refused with rate_limited, by class and by whose allowance was used up.",
+            limited,
+            ("class", "account"),
+        ),
+        Metric(
+            "signaling_handler_seconds",
+            "histogram",
+            "From a decoded request to its result, by method; refused requests are not in it.",
+            seconds,
+            ("method",),
+        ),
+        Metric(
+            "signaling_join_seconds", "histogram", "From a socket to a seat.", {(): messages.join_seconds}
+        ),
+        _counted("faults_injected", "Faults made on purpose.", sessions.faults.injected, "fault"),
+    ]
+
+
+def media_metrics(media: AiortcMediaNode | None) -> list[Metric]:
+    if media is None:
+        return []
+    levels = media.stats()
+    forwarded = levels.pop("framesForwarded")
+    return [*gauges("media", levels), *counters("media", {"framesForwarded": forwarded})]
+
+
+def node_metrics(lag: LoopLag, draining: bool) -> list[Metric]:
+    levels = {
+        "loop_lag_seconds": lag.seconds,
+        "loop_longest_stall_seconds": lag.longest,
+        "draining": float(draining),
+    }
+    help = {
+        "loop_lag_seconds": "How late the event loop runs, on average of the last second.",
+        "loop_longest_stall_seconds": "The longest time that the event loop stood still since the start.",
+        "draining": "Whether the node takes no new clients.",
+    }
+    return gauges("node", levels, help)
+
+
+def _counted(name: str, help: str, counts: Mapping[Any, int], label: str) -> Metric:
+    """A counter with one label."""
+    samples: dict[tuple[str, ...], float] = {(str(key),): float(number) for key, number in counts.items()}
+    return Metric(name, "counter", help, samples, (label,))
