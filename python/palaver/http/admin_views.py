@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeVar
 
 from palaver.http.admin_shapes import BanView, LockView, PageQuery, ParticipantView, RoomView, SessionView
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.participant import Participant
+from palaver.rooms.room import Room
 from palaver.rooms.session import SignalingSession
 from palaver.signaling.rulings import Ruling
 

@@ -3,117 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from palaver.protocol import events
 from palaver.protocol.events import Event
-from palaver.protocol.methods.session import PeerInfo, RoomHead
+from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.observer import Observation, Observer
+from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
-from palaver.rooms.quality import Quality, StatsRing
-from palaver.rooms.role import RANK, Grants
-from palaver.rooms.session import SignalingSession
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
-REMEMBERED_IDS = 64
-"""Closed ids remembered per participant, so that a repeated close is answered as a repeat."""
-
-
-class Participant:
-    """A seat in a room: who sits there, with which rights, and what is theirs."""
-
-    __slots__ = (
-        "attributes",
-        "closed_ids",
-        "consumers",
-        "grants",
-        "identity",
-        "links",
-        "media_errors",
-        "name",
-        "peer",
-        "producers",
-        "quality",
-        "role",
-        "session",
-        "stats",
-        "subscribe",
-        "traces",
-        "transports",
-    )
-
-    def __init__(
-        self,
-        peer: str,
-        session: SignalingSession,
-        *,
-        identity: str,
-        name: str,
-        attributes: dict[str, str],
-        role: Role,
-        grants: Grants,
-        subscribe: Literal["auto", "none"],
-    ) -> None:
-        self.peer = peer
-        self.session = session
-        self.identity = identity
-        self.name = name
-        self.attributes = attributes
-        self.role: Role = role
-        self.grants = grants
-        self.subscribe = subscribe
-        self.transports: dict[str, WebRtcTransport] = {}
-        self.producers: dict[str, Producer] = {}
-        self.consumers: dict[str, Consumer] = {}
-        self.closed_ids: dict[str, None] = {}
-        self.quality = Quality()
-        self.stats: dict[str, StatsRing] = {}
-        """Producer or consumer id → its samples."""
-        self.traces: tuple[frozenset[str], float] | None = None
-        """Names of the traces it subscribed to, and until when."""
-        self.media_errors: list[float] = []
-        """When it reported one lately."""
-        self.links = 0
-        """Peer-to-peer connections that it is one end of."""
-
-    @property
-    def rank(self) -> int:
-        return RANK[self.role]
-
-    @property
-    def is_moderator(self) -> bool:
-        return self.rank >= RANK["moderator"]
-
-    @property
-    def effective_grants(self) -> dict[str, Any]:
-        """What it may do with its role: an observer publishes nothing, a moderator administers."""
-        grants: dict[str, Any] = msgspec.to_builtins(self.grants)
-        if self.role == "observer":
-            grants["canPublish"] = grants["canPublishData"] = False
-        grants["roomAdmin"] = self.is_moderator
-        return grants
-
-    @property
-    def hidden(self) -> bool:
-        return self.grants.hidden
-
-    @property
-    def info(self) -> PeerInfo:
-        suspended = self.session.suspended_shown
-        return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
-
-    def remember_closed(self, id: str) -> None:
-        self.stats.pop(id, None)
-        self.closed_ids[id] = None
-        if len(self.closed_ids) > REMEMBERED_IDS:
-            del self.closed_ids[next(iter(self.closed_ids))]
 
 
 class RoomMute(Struct, frozen=True):

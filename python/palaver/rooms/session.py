@@ -14,7 +14,8 @@ from palaver.rooms.role import Claims
 from palaver.rooms.timers import Timer
 
 if TYPE_CHECKING:
-    from palaver.rooms.room import Participant, Room
+    from palaver.rooms.participant import Participant
+    from palaver.rooms.room import Room
 
 State = Literal["new", "authed", "joined", "suspended", "gone"]
 Happening = Literal["auth", "join", "lose", "resume", "end"]

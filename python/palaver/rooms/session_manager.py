@@ -14,7 +14,8 @@ from palaver.protocol.errors import ProtocolError
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import RoomLog
 from palaver.rooms.observer import Observation, Observer
-from palaver.rooms.room import LeaveReason, Participant, Room
+from palaver.rooms.participant import Participant
+from palaver.rooms.room import LeaveReason, Room
 from palaver.rooms.session import SignalingSession, Sink
 from palaver.rooms.timers import Timers
 from palaver.settings import LimitSettings, RoomSettings

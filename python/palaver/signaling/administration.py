@@ -15,8 +15,9 @@ from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.room_admin import KickUser, KickUserResult, VersionResult
+from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK
-from palaver.rooms.room import Participant, Room, RoomLock
+from palaver.rooms.room import Room, RoomLock
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.rulings import Ruling, Rulings
 

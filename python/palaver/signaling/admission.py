@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, NoReturn, get_args
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
+from palaver.rooms.participant import Participant
 from palaver.rooms.role import Claims, Grants, Need
-from palaver.rooms.room import Participant
 from palaver.rooms.session import SignalingSession, State
 from palaver.settings import LimitSettings, LiveSettings
 from palaver.signaling.message import Caller, Message

@@ -6,8 +6,9 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
 from palaver.protocol.types import Kind, Source
 from palaver.rooms.media import Producer, WebRtcTransport
+from palaver.rooms.participant import Participant
 from palaver.rooms.role import Grants
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
 from palaver.signaling.stream_router import StreamRouter

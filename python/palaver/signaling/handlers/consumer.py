@@ -18,7 +18,8 @@ from palaver.protocol.methods.consumer import (
 )
 from palaver.protocol.methods.producer import Changed
 from palaver.rooms.media import Consumer
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.participant import Participant
+from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
 from palaver.signaling.message import Message

@@ -22,8 +22,9 @@ from palaver.protocol.methods.media_control import (
 )
 from palaver.protocol.methods.session import Empty
 from palaver.rooms.media import Consumer, Producer
+from palaver.rooms.participant import Participant
 from palaver.rooms.quality import StatsRing, score
-from palaver.rooms.room import Participant, Room, RoomMute
+from palaver.rooms.room import Room, RoomMute
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.admission import require_moderator
 from palaver.signaling.message import Message

@@ -17,7 +17,8 @@ from palaver.protocol.methods.producer import (
     ReplaceTrack,
 )
 from palaver.rooms.media import Producer
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.participant import Participant
+from palaver.rooms.room import Room
 from palaver.signaling.message import Message
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb

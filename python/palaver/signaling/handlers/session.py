@@ -28,8 +28,9 @@ from palaver.protocol.methods.session import (
     Unchanged,
     You,
 )
+from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK, Claims
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.room import Room
 from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import LiveSettings

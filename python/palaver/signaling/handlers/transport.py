@@ -20,8 +20,9 @@ from palaver.protocol.methods.transport import (
 )
 from palaver.protocol.types import Candidate, DtlsFingerprint
 from palaver.rooms.media import EARLY_CANDIDATES, WebRtcTransport
+from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
-from palaver.rooms.room import Participant, Room
+from palaver.rooms.room import Room
 from palaver.settings import LiveSettings
 from palaver.signaling.message import Message
 from palaver.signaling.negotiation import Negotiation

@@ -1,0 +1,109 @@
+"""Participant: a seat in a room, who sits there, with which rights, and what is theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from palaver.protocol.methods.session import PeerInfo
+from palaver.protocol.types import Role
+from palaver.rooms.media import Consumer, Producer, WebRtcTransport
+from palaver.rooms.quality import Quality, StatsRing
+from palaver.rooms.role import RANK, Grants
+
+if TYPE_CHECKING:
+    from palaver.rooms.session import SignalingSession
+
+REMEMBERED_IDS = 64
+"""Closed ids remembered per participant, so that a repeated close is answered as a repeat."""
+
+
+class Participant:
+    """A seat in a room: who sits there, with which rights, and what is theirs."""
+
+    __slots__ = (
+        "attributes",
+        "closed_ids",
+        "consumers",
+        "grants",
+        "identity",
+        "links",
+        "media_errors",
+        "name",
+        "peer",
+        "producers",
+        "quality",
+        "role",
+        "session",
+        "stats",
+        "subscribe",
+        "traces",
+        "transports",
+    )
+
+    def __init__(
+        self,
+        peer: str,
+        session: SignalingSession,
+        *,
+        identity: str,
+        name: str,
+        attributes: dict[str, str],
+        role: Role,
+        grants: Grants,
+        subscribe: Literal["auto", "none"],
+    ) -> None:
+        self.peer = peer
+        self.session = session
+        self.identity = identity
+        self.name = name
+        self.attributes = attributes
+        self.role: Role = role
+        self.grants = grants
+        self.subscribe = subscribe
+        self.transports: dict[str, WebRtcTransport] = {}
+        self.producers: dict[str, Producer] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.closed_ids: dict[str, None] = {}
+        self.quality = Quality()
+        self.stats: dict[str, StatsRing] = {}
+        """Producer or consumer id → its samples."""
+        self.traces: tuple[frozenset[str], float] | None = None
+        """Names of the traces it subscribed to, and until when."""
+        self.media_errors: list[float] = []
+        """When it reported one lately."""
+        self.links = 0
+        """Peer-to-peer connections that it is one end of."""
+
+    @property
+    def rank(self) -> int:
+        return RANK[self.role]
+
+    @property
+    def is_moderator(self) -> bool:
+        return self.rank >= RANK["moderator"]
+
+    @property
+    def effective_grants(self) -> dict[str, Any]:
+        """What it may do with its role: an observer publishes nothing, a moderator administers."""
+        grants: dict[str, Any] = msgspec.to_builtins(self.grants)
+        if self.role == "observer":
+            grants["canPublish"] = grants["canPublishData"] = False
+        grants["roomAdmin"] = self.is_moderator
+        return grants
+
+    @property
+    def hidden(self) -> bool:
+        return self.grants.hidden
+
+    @property
+    def info(self) -> PeerInfo:
+        suspended = self.session.suspended_shown
+        return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
+
+    def remember_closed(self, id: str) -> None:
+        self.stats.pop(id, None)
+        self.closed_ids[id] = None
+        if len(self.closed_ids) > REMEMBERED_IDS:
+            del self.closed_ids[next(iter(self.closed_ids))]
