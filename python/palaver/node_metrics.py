@@ -49,7 +49,9 @@ def signaling_metrics(plane: SignalingPlane) -> list[Metric]:
         "shedding": plane.admission.shedding,
     }
     help = {"shedding": "0: nothing is shed; 1: statistics and traces; 2: quality reports, too."}
-    limited: dict[tuple[str, ...], float] = {**plane.admission.refused}
+    limited: dict[tuple[str, ...], float] = {
+        labels: float(number) for labels, number in plane.admission.refused.items()
+    }
     seconds: dict[tuple[str, ...], Histogram] = {
         (method,): spent for method, spent in messages.seconds.items() if any(spent.counts)
     }
