@@ -130,7 +130,7 @@ async def test_the_queue_outlives_the_node(tmp_path: Path) -> None:
                 ("participant_joined", 2),
                 ("room_finished", 3),
             ]
-            assert cut_off[-1]["reason"] == "restart"
+            assert cut_off[-1]["reason"] == "shutdown"
             await call(node, "afterwards")
             told = await to.until(taken=15)
             assert sorted(each["number"] for each in told) == list(range(1, 16))

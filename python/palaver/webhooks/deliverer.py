@@ -22,12 +22,16 @@ CONTENT_TYPE: Final = "application/webhook+json"
 
 
 class Deliverer:
-    """`add` events, `run` in a task. Arrived is what was answered 2xx; redirects are not followed."""
+    """`add` events, of which the newest `keep` are still sent; `run` in a task.
+
+    Arrived is what was answered 2xx; redirects are not followed.
+    """
 
     def __init__(
         self,
         url: str,
         schedule: Schedule,
+        keep: int,
         timeout_seconds: float,
         body: Callable[[int], Awaitable[bytes | None]],
         sign: Callable[[bytes], str],
@@ -38,6 +42,7 @@ class Deliverer:
         self.sent = 0
         self.failed = 0
         self.given_up = 0
+        self._keep = keep
         self._timeout = timeout_seconds
         self._body = body
         self._sign = sign
@@ -52,6 +57,8 @@ class Deliverer:
 
     def add(self, number: int, life: str, created: float) -> None:
         self.schedule.add(number, life, created)
+        if len(self.schedule) > self._keep + self._keep // 8:  # not at each: it looks at every room
+            self.given_up += self.schedule.forget(number - self._keep)
         self._wake.set()
 
     async def run(self) -> None:
@@ -95,10 +102,15 @@ class Deliverer:
             log.error("a webhook task failed", exc_info=task.exception())
 
     async def _deliver(self, session: aiohttp.ClientSession, number: int) -> None:
-        body = await self._body(number)
-        why = "" if body is None else await self._send(session, body)
+        try:
+            body = await self._body(number)
+            why = "" if body is None else await self._send(session, body)
+        except Exception:
+            log.exception("a webhook could not be sent", extra={"to": self.place, "number": number})
+            body, why = None, "internal"
         if not why:
             self.sent += body is not None
+            self.given_up += body is None  # so many came meanwhile that it is kept no longer
             self.schedule.delivered(number)
             self._settle((self.url, number))
             return

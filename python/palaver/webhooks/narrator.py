@@ -74,12 +74,16 @@ class Narrator:
             del self._lives[seen.room]
         return self._record(life, seen, ends)
 
-    def end(self, lives: Iterable[Life]) -> list[Record]:
-        """The ends of lives that a node left behind which did not come to tell them."""
+    def end(self, lives: Iterable[Life], reason: str) -> list[Record]:
+        """The ends of lives that nobody will see through: those that a crash left behind, or a stop leaves."""
         return [
-            self._record(life, Observation("room_finished", life.room, life.epoch, reason="restart"), True)
+            self._record(life, Observation("room_finished", life.room, life.epoch, reason=reason), True)
             for life in lives
         ]
+
+    def end_all(self, reason: str) -> list[Record]:
+        lives, self._lives = self._lives, {}
+        return self.end(lives.values(), reason)
 
     def _record(self, life: Life, seen: Observation, ends: bool) -> Record:
         self._number += 1

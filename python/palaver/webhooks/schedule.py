@@ -49,12 +49,15 @@ class Schedule:
         """The number of the next event to send; None where nothing is due."""
         while self._waiting and self._waiting[0][0] <= now:
             self._ready.append(heapq.heappop(self._waiting)[1])
-        if not self._ready:
-            return None
-        life = self._ready.popleft()
-        number, _ = self._rooms[life][0]
-        self._taken[number] = life
-        return number
+        while self._ready:
+            life = self._ready.popleft()
+            queue = self._rooms[life]
+            if queue:
+                number = queue[0][0]
+                self._taken[number] = life
+                return number
+            self._drop(life)  # all that it had was forgotten
+        return None
 
     def next_due(self) -> float | None:
         """When `take` may have something that it has not now; None: only after `add`, `delivered` or `failed`."""
@@ -70,7 +73,7 @@ class Schedule:
         if queue:
             self._ready.append(life)
         else:
-            del self._rooms[life]
+            self._drop(life)
 
     def failed(self, number: int, now: float, wall: float) -> bool:
         """It will be taken again later, or is given up: then returns True."""
@@ -82,6 +85,22 @@ class Schedule:
         failures = self._failures[life] = self._failures.get(life, 0) + 1
         heapq.heappush(self._waiting, (now + pause(failures, self._chance()), life))
         return False
+
+    def forget(self, number: int) -> int:
+        """Drops events up to this number that are not under way. Returns how many: they will not be taken."""
+        before, under_way = self._length, set(self._taken.values())
+        for life, queue in self._rooms.items():
+            head = queue.popleft() if life in under_way else None
+            while queue and queue[0][0] <= number:
+                queue.popleft()
+                self._length -= 1
+            if head is not None:
+                queue.appendleft(head)
+        return before - self._length
+
+    def _drop(self, life: str) -> None:
+        del self._rooms[life]
+        self._failures.pop(life, None)
 
 
 def pause(failures: int, chance: float) -> float:

@@ -42,7 +42,7 @@ class Webhooks:
         for deliverer in self._deliverers:
             for number, life, created in journal.pending(deliverer.url):
                 deliverer.schedule.add(number, life, created)
-        for record in self._narrator.end(journal.unfinished()):
+        for record in self._narrator.end(journal.unfinished(), "restart"):
             self._recorder.note(record)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -51,6 +51,7 @@ class Webhooks:
         return Deliverer(
             url,
             Schedule(settings.deadline_seconds, random.random),
+            settings.queue_events,
             settings.timeout_seconds,
             lambda number: read(lambda journal: journal.body(number)),
             lambda body: sign(body, settings.key, self._secret(), time.time()),
@@ -69,7 +70,9 @@ class Webhooks:
         self._tasks = [asyncio.create_task(work, name=name) for name, work in works]
 
     async def close(self) -> None:
-        """Ends all tasks and keeps what is not sent yet for the next start. Safe to call twice."""
+        """Tells the end of every room, ends all tasks, and keeps what is not sent yet for the next start. Safe to call twice."""
+        for record in self._narrator.end_all("shutdown"):
+            self._recorder.note(record)
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()

@@ -71,7 +71,7 @@ def test_a_room_that_begins_again_is_another_life() -> None:
 
 
 def test_a_life_that_a_crash_cut_off_is_ended() -> None:
-    (record,) = narrator(last=7).end([Life("RM_x", "room", 1, 3)])
+    (record,) = narrator(last=7).end([Life("RM_x", "room", 1, 3)], "restart")
     told = body(record)
     assert (told["event"], told["reason"], told["seq"], told["number"]) == ("room_finished", "restart", 4, 8)
     assert record.ends

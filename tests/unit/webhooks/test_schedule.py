@@ -61,6 +61,28 @@ def test_what_is_too_old_has_one_attempt_and_is_given_up() -> None:
     assert len(queue) == 1
 
 
+def test_what_is_forgotten_is_not_taken_and_what_is_under_way_stays() -> None:
+    queue = schedule((1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "c"))
+    assert queue.take(0) == 1
+    assert queue.forget(3) == 2
+    assert len(queue) == 3
+    queue.add(6, "b", 0.0)
+    queue.delivered(1)
+    taken = [queue.take(0) for _ in range(4)]
+    assert taken == [6, 5, 4, None]
+
+
+def test_a_room_whose_events_were_all_forgotten_begins_anew() -> None:
+    queue = schedule((1, "a"), (2, "b"))
+    queue.take(0)
+    queue.failed(1, now=0, wall=0)
+    assert queue.forget(2) == 2
+    assert queue.take(100) is None
+    assert queue.next_due() is None
+    queue.add(3, "a", 0.0)
+    assert queue.take(100) == 3
+
+
 @given(st.integers(1, 1000), st.floats(0, 1))
 def test_a_pause_has_its_bounds(failures: int, chance: float) -> None:
     assert FIRST_PAUSE / 2 <= pause(failures, chance) <= LONGEST_PAUSE
@@ -72,7 +94,9 @@ def test_whatever_fails_all_arrive_in_the_order_of_their_rooms(seed: int) -> Non
     queue = Schedule(1e9, chance.random)
     for number in range(60):
         queue.add(number, f"room{number % 7}", 0.0)
-    now, under_way, arrived = 0.0, [], []
+    now = 0.0
+    under_way: list[int] = []
+    arrived: list[int] = []
     while len(queue):
         number = queue.take(now)
         if number is not None:
