@@ -17,6 +17,7 @@ from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.timers import Timer
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
 
@@ -67,11 +68,18 @@ class Room:
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
         self.mutes: list[RoomMute] = []
         self.lock: RoomLock | None = None
+        self.timers: dict[Literal["empty", "end"], Timer] = {}
+        """When the room goes: some time after the last has left, and at the end of its own time."""
         self.media: MediaOrders | None = None
         self.media_node = ""
         self._pending: list[Entry] = []
         self._on_change = on_change
         self._observer = observer
+
+    def cancel_timer(self, what: Literal["empty", "end"]) -> None:
+        timer = self.timers.pop(what, None)
+        if timer is not None:
+            timer.cancel()
 
     @property
     def head(self) -> RoomHead:

@@ -58,6 +58,7 @@ class SessionManager:
         """No new seats are given; those who have one, suspended ones included, keep it."""
         self.resumes = {"replayed": 0, "snapshot": 0}
         self._observer = observer
+        self._clock = clock
         self._entropy = entropy
         self._owner = owner
         self._tickets: dict[str, SignalingSession] = {}
@@ -107,17 +108,10 @@ class SessionManager:
         self.check_seat(request)
         session, claims = request.session, request.session.claims
         assert claims is not None, "check_seat has seen to it"
-        room = self.rooms.get(request.room)
-        if room is not None and claims.identity in room.peer_of:
+        room = self.rooms.get(request.room) or self._open(request.room)
+        if claims.identity in room.peer_of:
             self._replace(room.participants[room.peer_of[claims.identity]])
-            room = self.rooms.get(request.room)
-        if room is None:
-            _, epoch = self._owner(request.room)
-            log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
-            room = Room(request.room, log, self.faults, self._changed.append, self._observer)
-            self.rooms[room.id] = room
-            if self._observer is not None:
-                self._observer(Observation("room_started", room.id, epoch))
+        room.cancel_timer("empty")
         participant = Participant(
             request.peer,
             session,
@@ -203,15 +197,57 @@ class SessionManager:
             room.tell(events.PeerSuspended(participant.peer), but=participant.peer)
 
     def end(self, session: SignalingSession, reason: LeaveReason, by: str | None = None) -> None:
-        """Ends a session in whatever state it is; its participant leaves the room, an empty room goes."""
+        """Ends a session in whatever state it is; its participant leaves the room, an empty room goes after a while."""
+        room = session.room
+        self._vacate(session, reason, by)
+        if room is None or room.participants:
+            return
+        if self.settings.empty_seconds and not self.draining:
+            when = self._clock() + self.settings.empty_seconds
+            room.timers["empty"] = self.timers.at(when, partial(self._forget, room, reason))
+        else:
+            self._forget(room, reason)
+
+    def close_room(self, room: Room, reason: str, by: str | None = None) -> int:
+        """Sends everybody out with 4506 and forgets the room. Returns how many that were."""
+        leaving = [each.session for each in room.participants.values()]
+        room.deliver()
+        sinks = [session.sink for session in leaving]
+        for session in leaving:
+            session.sink = None  # none is told how the others leave: that would be n² events for one close
+        for session in leaving:
+            self._vacate(session, "closed", by)
+        for sink in sinks:
+            if sink is not None:
+                sink.close(CloseCode.ROOM_CLOSED, reason)
+        self._forget(room, "closed")
+        return len(leaving)
+
+    def _open(self, id: str) -> Room:
+        _, epoch = self._owner(id)
+        log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
+        room = self.rooms[id] = Room(id, log, self.faults, self._changed.append, self._observer)
+        if self._observer is not None:
+            self._observer(Observation("room_started", id, epoch))
+        if self.settings.max_seconds:
+            when = self._clock() + self.settings.max_seconds
+            room.timers["end"] = self.timers.at(
+                when, partial(self.close_room, room, "the room's time is over")
+            )
+        return room
+
+    def _forget(self, room: Room, reason: LeaveReason) -> None:
+        for what in ("empty", "end"):
+            room.cancel_timer(what)
+        del self.rooms[room.id]
+        if self._observer is not None:
+            self._observer(Observation("room_finished", room.id, room.log.epoch, reason=reason))
+
+    def _vacate(self, session: SignalingSession, reason: LeaveReason, by: str | None) -> None:
         session.cancel_timers()
         room, participant = session.room, session.participant
         if room is not None and participant is not None:
             room.remove(participant, reason, by)
-            if not room.participants:
-                del self.rooms[room.id]
-                if self._observer is not None:
-                    self._observer(Observation("room_finished", room.id, room.log.epoch, reason=reason))
         self.sessions.pop(session.session_id, None)
         self._tickets.pop(session.ticket, None)
         session.room = session.participant = None
@@ -221,7 +257,7 @@ class SessionManager:
     def _replace(self, participant: Participant) -> None:
         session = participant.session
         sink, session.sink = session.sink, None
-        self.end(session, "replaced")
+        self._vacate(session, "replaced", None)
         if sink is not None:
             sink.close(CloseCode.REPLACED, "the same identity joined again")
 

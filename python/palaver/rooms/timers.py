@@ -11,9 +11,9 @@ class Timer:
 
     __slots__ = ("_call", "_timers", "when")
 
-    def __init__(self, when: float, call: Callable[[], None], timers: Timers) -> None:
+    def __init__(self, when: float, call: Callable[[], object], timers: Timers) -> None:
         self.when = when
-        self._call: Callable[[], None] | None = call
+        self._call: Callable[[], object] | None = call
         self._timers = timers
 
     def cancel(self) -> None:
@@ -42,7 +42,7 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap)
 
-    def at(self, when: float, call: Callable[[], None]) -> Timer:
+    def at(self, when: float, call: Callable[[], object]) -> Timer:
         timer = Timer(when, call, self)
         self._made += 1
         heapq.heappush(self._heap, (when, self._made, timer))

@@ -25,6 +25,7 @@ LifeTime = Annotated[float, Meta(gt=0, le=31_536_000)]
 PingMillis = Annotated[int, Meta(ge=100, le=600_000)]
 GraceMillis = Annotated[int, Meta(ge=0, le=3_600_000)]
 LagMillis = Annotated[int, Meta(ge=10, le=60_000)]
+RoomSeconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 FlapMillis = Annotated[int, Meta(ge=0, le=60_000)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=1, le=1 << 30)]
@@ -281,6 +282,14 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True):
         FlapMillis,
         doc("A loss shorter than this many milliseconds is not shown to others. At most grace_ms."),
     ] = 2_000
+    empty_seconds: Annotated[
+        RoomSeconds,
+        doc("How long a room outlives its last participant, with its lock and its mutes. 0: not at all."),
+    ] = 0.0
+    max_seconds: Annotated[
+        RoomSeconds,
+        doc("How long a room lives at most; then everybody is sent out with 4506. 0: without end."),
+    ] = 0.0
 
 
 class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):

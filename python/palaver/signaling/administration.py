@@ -122,17 +122,7 @@ class Administration:
 
     def close_room(self, room: Room, actor: Principal, reason: str = "") -> int:
         """Ends every stay of a room, and so the room. Returns how many there were."""
-        leaving = [each.session for each in room.participants.values()]
-        room.deliver()
-        sinks = [session.sink for session in leaving]
-        for session in leaving:
-            session.sink = None  # none is told how the others leave: that would be n² events for one close
-        for session in leaving:
-            self._sessions.end(session, "closed", by=actor.peer)
-        for sink in sinks:
-            if sink is not None:
-                sink.close(CloseCode.ROOM_CLOSED, reason or "the room is closed")
-        return len(leaving)
+        return self._sessions.close_room(room, reason or "the room is closed", by=actor.peer)
 
     def _ban(self, identity: str, room: str, ttl: int | None, reason: str, actor: Principal) -> Ruling:
         now = self._wall()
