@@ -44,6 +44,8 @@ async def coturn(directory: Path) -> AsyncIterator[tuple[str, int]]:
         *("-n", "--use-auth-secret", f"--static-auth-secret={SECRET}", "--realm=palaver.test"),
         *("--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", f"--listening-port={port}"),
         *("--no-tls", "--no-dtls", "--no-cli", "--log-file=stdout", "--simple-log", "--verbose"),
+        # With more, two of them may each take a client's first packets for a session of its own, with its own nonce.
+        "--relay-threads=1",
         *(f"--userdb={directory / 'turndb'}", f"--pidfile={directory / 'pid'}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
