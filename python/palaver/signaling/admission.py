@@ -198,7 +198,7 @@ class AdmissionController:
         caller = message.caller
         caller.early += 1
         if caller.early > self._settings.limits.requests_before_auth:
-            message.then_close = (CloseCode.RATE_LIMITED, "too many requests before authentication")
+            message.then_close = (CloseCode.TOO_MANY_ERRORS, "too many requests before authentication")
             self._refuse(_RULES[message.method].rate, "newcomer", 0.0)
 
     def _refuse(self, rate: int, account: str, wait: float) -> NoReturn:

@@ -119,7 +119,7 @@ def test_requests_before_authentication_are_few() -> None:
     assert client.closed is None
     with pytest.raises(Refusal, match="rate_limited"):
         client.call("auth", token=stage.token("alice"))
-    assert client.closed == (4013, "too many requests before authentication")
+    assert client.closed == (4505, "too many requests before authentication")
 
 
 def test_notifications_before_authentication_count_too() -> None:
@@ -127,7 +127,7 @@ def test_notifications_before_authentication_count_too() -> None:
     client = stage.connect()
     for _ in range(4):
         client.receive(msgspec.json.encode({"jsonrpc": "2.0", "method": "heartbeat", "params": {"t": 1}}))
-    assert client.closed is not None and client.closed[0] == 4013
+    assert client.closed is not None and client.closed[0] == 4505
 
 
 # --- under load ---
