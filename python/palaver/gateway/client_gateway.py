@@ -19,7 +19,7 @@ from palaver.gateway.pull_handler import PullHandler
 from palaver.gateway.table import ConnectionTable, Socket
 from palaver.gateway.upgrade import HalfOpen
 from palaver.protocol.close_codes import CloseCode
-from palaver.settings.tree import GatewaySettings
+from palaver.settings import GatewaySettings
 from palaver.signaling.ports import Connection
 
 _ACCEPT_BACKLOG = 1024

@@ -14,7 +14,7 @@ from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.pulse import BEATS_PER_PING
 from palaver.gateway.timer_wheel import Due, TimerWheel
 from palaver.protocol.close_codes import CloseCode
-from palaver.settings.tree import GatewaySettings
+from palaver.settings import GatewaySettings
 from palaver.signaling.ports import Connection
 from palaver.signaling.rate_limit import Bucket
 

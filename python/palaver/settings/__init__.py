@@ -1,15 +1,15 @@
 """Settings: one strict tree from a TOML file, the environment and flags."""
 
 from palaver.settings.dev import dev_settings
+from palaver.settings.gateway import GatewaySettings
 from palaver.settings.keys import DEV_KEY_ID, dev_keys, state_dir
+from palaver.settings.limits import LimitSettings
 from palaver.settings.live import LiveSettings, Reload, reloaded
 from palaver.settings.load import Override, Problem, load, read
 from palaver.settings.tree import (
     AuthSettings,
     DiagnosticsSettings,
-    GatewaySettings,
     HttpSettings,
-    LimitSettings,
     LogSettings,
     MediaSettings,
     NodeSettings,

@@ -8,11 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from palaver.settings.describe import all_settings
+from palaver.settings.gateway import GatewaySettings
+from palaver.settings.limits import LimitSettings
 from palaver.settings.tree import (
     AuthSettings,
     DiagnosticsSettings,
-    GatewaySettings,
-    LimitSettings,
     LogSettings,
     MediaSettings,
     RoomSettings,

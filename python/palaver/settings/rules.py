@@ -113,6 +113,10 @@ def _words(settings: Settings) -> Iterator[Broken]:
                 f"gateway.alternatives must hold URLs of at most {ALTERNATIVE_BYTES} characters, not {url!r}"
             )
             yield Broken((f"gateway.alternatives.{index}", "gateway.alternatives"), message)
+    media = settings.media
+    if media.turn_servers and not media.turn_secret:
+        message = "media.turn_servers needs media.turn_secret, the secret that the TURN servers share with us"
+        yield Broken(("media.turn_servers",), message)
     if gateway.port and gateway.port == http.port and gateway.host == http.host:
         yield Broken(
             ("http.port", "gateway.port", "http.host", "gateway.host"),

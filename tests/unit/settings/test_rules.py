@@ -155,3 +155,25 @@ def test_webhooks_are_signed_with_a_secret_of_the_node() -> None:
     assert "webhooks.key must name a key" in problems(urls, ("webhooks.key", "a"))[0]
     assert problems(urls, ("webhooks.key", "a"), ("auth.keys.a", SECRET)) == []
     assert "webhooks.urls must be http:// or https:// URLs" in problems(("webhooks.urls", "ftp://a"))[0]
+
+
+def test_alternatives_are_websocket_urls_that_fit_a_close_frame() -> None:
+    assert problems(("gateway.alternatives", "wss://b.example/v1,ws://10.0.0.2:7880/v1")) == []
+    (found,) = problems(("gateway.alternatives", "https://b.example"))
+    assert found == "gateway.alternatives must be ws:// or wss:// URLs, not 'https://b.example'"
+    (found,) = problems(("gateway.alternatives", "wss://" + "b" * 105))
+    assert "URLs of at most 110 characters" in found
+
+
+def test_key_sets_are_files_or_web_urls() -> None:
+    assert problems(("auth.jwks", "https://issuer.example/jwks?v=1,keys/partner.json,/etc/jwks")) == []
+    (found,) = problems(("auth.jwks", "ftp://issuer.example/jwks"))
+    assert (
+        found == "auth.jwks must be file names, or http:// or https:// URLs, not 'ftp://issuer.example/jwks'"
+    )
+
+
+def test_turn_servers_need_their_secret() -> None:
+    servers = ("media.turn_servers", "turn:turn.example:3478")
+    assert "needs media.turn_secret" in problems(servers)[0]
+    assert problems(servers, ("media.turn_secret", "x")) == []

@@ -1,0 +1,114 @@
+"""Settings that bound what clients may hold and ask."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from palaver.settings.bounds import Bytes, Count, LagMillis, PositiveSeconds, doc
+
+
+class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    rooms: Annotated[
+        Count,
+        doc("Rooms open at once on this node."),
+    ] = 50_000
+    sessions: Annotated[
+        Count,
+        doc("Sessions (joined or suspended) on this node."),
+    ] = 100_000
+    room_participants: Annotated[
+        Count,
+        doc("Participants in one room. Each event of a room is sent to all of them."),
+    ] = 1000
+    producers_per_peer: Annotated[
+        Count,
+        doc("Producers one participant may have."),
+    ] = 20
+    consumers_per_peer: Annotated[
+        Count,
+        doc("Consumers one participant may have."),
+    ] = 1000
+    transports_per_peer: Annotated[
+        Count,
+        doc("WebRTC transports one participant may have; a call peer to peer needs one for each other."),
+    ] = 256
+    sdp_bytes: Annotated[
+        Bytes,
+        doc(
+            "Largest SDP. One of a browser has 5 to 10 KiB, and 2 to 3 KiB more for each further track. "
+            "Must be below gateway.max_message_bytes."
+        ),
+    ] = 200 * 1024
+    log_events: Annotated[
+        Count,
+        doc("Events kept per room for resume; a client that missed more gets a snapshot instead."),
+    ] = 1024
+    log_bytes: Annotated[
+        Bytes,
+        doc("Bytes of events kept per room for resume; with log_events, whichever is less."),
+    ] = 1024 * 1024
+    errors_per_window: Annotated[
+        Count,
+        doc("Error replies within error_window_seconds that close a connection with 4505."),
+    ] = 10
+    error_window_seconds: Annotated[
+        PositiveSeconds,
+        doc("The time over which errors_per_window counts."),
+    ] = 10.0
+    requests_per_second: Annotated[
+        Count,
+        doc("Sustained requests per second of one connection, all methods but iceCandidate."),
+    ] = 200
+    request_burst: Annotated[
+        Count,
+        doc("Requests one connection may send at once, before requests_per_second holds it back."),
+    ] = 1000
+    stats_per_second: Annotated[
+        Count,
+        doc(
+            "Sustained quality reports, statistics and traces per second of one connection; five times as many at once."
+        ),
+    ] = 20
+    candidates_per_second: Annotated[
+        Count,
+        doc("Sustained iceCandidate messages per second of one connection."),
+    ] = 1000
+    candidate_burst: Annotated[
+        Count,
+        doc("iceCandidate messages one connection may send at once, as request_burst."),
+    ] = 5000
+    identity_factor: Annotated[
+        Count,
+        doc(
+            "How many times the rates and bursts of one connection all connections of an identity have together. "
+            "People have a few devices and tabs."
+        ),
+    ] = 8
+    address_factor: Annotated[
+        Count,
+        doc(
+            "The same for all connections from one IP address. Many clients share one behind a NAT, and all of them "
+            "behind a proxy that is not in gateway.trusted_proxies."
+        ),
+    ] = 500
+    remembered_callers: Annotated[
+        Count,
+        doc(
+            "Identities, and as many addresses, whose use of the rates is remembered after their last connection has "
+            "gone; about half a KiB each. With fewer, whoever uses many addresses begins afresh with each."
+        ),
+    ] = 50_000
+    requests_before_auth: Annotated[
+        Count,
+        doc("Requests one connection may send before it is authenticated; more closes with 4505."),
+    ] = 16
+    shed_lag_ms: Annotated[
+        LagMillis,
+        doc(
+            "How late the event loop may be on average of a second, in milliseconds, before statistics and traces are "
+            "refused; from twice that, quality reports too. Signaling is never refused for it. "
+            "Calls set up noticeably slower from some 200."
+        ),
+    ] = 200
