@@ -17,22 +17,22 @@ T = TypeVar("T")
 
 BATCH: Final = 1000
 """Events of one transaction: one fsync for all that came while the last was under way."""
-BUFFER: Final = 10_000
-"""Events that wait in memory while the disk does not take them; further ones are lost, and counted."""
 RETRY_SECONDS: Final = 1.0
 
 
 class Recorder:
     """`note` and `settle` at any time from the loop; `run` in a task; at the end cancel it and `await close()`.
 
-    `written` is called on the loop with what has become durable, in order.
+    `written` is called on the loop with what has become durable, in order. While the disk does not take them, at most
+    `bound` events wait in memory; further ones are lost, and counted.
     """
 
-    def __init__(self, journal: Journal, written: Callable[[list[Record]], None]) -> None:
+    def __init__(self, journal: Journal, bound: int, written: Callable[[list[Record]], None]) -> None:
         self.problem: str | None = None
         """One sentence, while events cannot be kept."""
         self.lost = 0
         self._journal = journal
+        self._bound = bound
         self._written = written
         self._thread = ThreadPoolExecutor(1, "events")
         self._buffer: deque[Record] = deque()
@@ -41,7 +41,7 @@ class Recorder:
         self._closed = False
 
     def note(self, record: Record) -> None:
-        if len(self._buffer) >= BUFFER:
+        if len(self._buffer) >= self._bound:
             self.lost += 1
             return
         self._buffer.append(record)

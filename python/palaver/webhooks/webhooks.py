@@ -36,7 +36,7 @@ class Webhooks:
         journal = Journal(Path(state_dir) / FILE if state_dir else None, settings.urls, settings.queue_events)
         self._settings = settings
         self._secret = secret
-        self._recorder = Recorder(journal, self._written)
+        self._recorder = Recorder(journal, settings.queue_events, self._written)
         self._narrator = Narrator(node, journal.last(), time.time, os.urandom)
         self._deliverers = [self._deliverer(url) for url in dict.fromkeys(settings.urls)]
         for deliverer in self._deliverers:

@@ -42,7 +42,7 @@ async def test_a_full_disk_is_said_and_got_over(monkeypatch: pytest.MonkeyPatch)
         for each in records:
             written.put_nowait(each.number)
 
-    recorder = Recorder(disk, note)
+    recorder = Recorder(disk, 1000, note)
     task = asyncio.create_task(recorder.run())
     recorder.note(record(1))
     async with asyncio.timeout(5):
@@ -62,9 +62,8 @@ async def test_a_full_disk_is_said_and_got_over(monkeypatch: pytest.MonkeyPatch)
     await recorder.close()
 
 
-async def test_what_waits_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUFFER", 3)
-    recorder = Recorder(Journal(None, (), 10), lambda records: None)
+async def test_what_waits_in_memory_is_bounded() -> None:
+    recorder = Recorder(Journal(None, (), 10), 3, lambda records: None)
     for number in range(1, 6):
         recorder.note(record(number))
     assert recorder.lost == 2
@@ -73,7 +72,9 @@ async def test_what_waits_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_closing_keeps_what_was_noted() -> None:
     kept: list[int] = []
-    recorder = Recorder(Journal(None, (), 10), lambda records: kept.extend(each.number for each in records))
+    recorder = Recorder(
+        Journal(None, (), 10), 10, lambda records: kept.extend(each.number for each in records)
+    )
     recorder.note(record(1))
     await recorder.close()
     await recorder.close()
