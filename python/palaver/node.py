@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS: Final = 0.05
 """How often due timers of sessions are looked at: a twentieth of the shortest that matters to people."""
 HURRY_SECONDS: Final = 0.2
-"""How long closing handshakes may still take after the second signal."""
+"""How long closing handshakes may still take after a drain, or after the second signal."""
 
 
 class SingleNodeDirectory:
@@ -165,7 +165,7 @@ class SignalingNode:
             draining = asyncio.create_task(self.drain(), name="drain")
             again = asyncio.create_task(asked.get(), name="second signal")
             await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-            self._in_a_hurry = again.done()
+            self._in_a_hurry = True  # all have heard it, or somebody will not wait for that
             for task in (draining, again):
                 task.cancel()
             await asyncio.gather(draining, again, return_exceptions=True)

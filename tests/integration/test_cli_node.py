@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_a_second_signal_ends_the_node_at_once(start: Start) -> None:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in err
+
+
+def test_clients_that_do_not_answer_hold_a_stop_up_for_a_second_only(start: Start) -> None:
+    process = start("dev", "--port", "0", "--http-port", "0", "--json")
+    where = announced(process)
+    with connected(where["gateway"]), connected(where["gateway"]):
+        told = time.monotonic()
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert 1.0 < time.monotonic() - told < 4.5, "the second is told after one second, and given one more"
 
 
 def test_a_taken_port_is_one_sentence(start: Start) -> None:

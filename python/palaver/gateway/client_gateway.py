@@ -12,7 +12,7 @@ from collections.abc import Callable
 from palaver.errors import SettingsError, StartError
 from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.counters import GatewayCounters
-from palaver.gateway.farewell import NOWHERE, farewell, leave_in_turn
+from palaver.gateway.farewell import ANSWER_SECONDS, NOWHERE, farewell, leave_in_turn
 from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.policy import HandshakePolicy
 from palaver.gateway.pull_handler import PullHandler
@@ -130,8 +130,9 @@ class ClientGateway:
     async def drain(self, seconds: float) -> None:
         """Lets nobody new in (503) and sends those here away with 4001, one after the other over `seconds`.
 
-        The reason of the close lists `settings.alternatives`. Returns when all are gone, or have had the time that a
-        closing handshake may take. To call it off, cancel this and call `undrain`.
+        The reason of the close lists `settings.alternatives`. Returns when all are gone, at the latest a second after
+        the last goodbye; who has not answered then is torn down as after any close. To call it off, cancel this and
+        call `undrain`.
         """
         table = self.table
         table.draining = True
@@ -143,7 +144,7 @@ class ClientGateway:
 
         await leave_in_turn(oldest_first, say, seconds)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(table.close_seconds):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 await table.emptied()
 
     def undrain(self) -> None:

@@ -10,6 +10,8 @@ from palaver.gateway.close_codes import MAX_REASON_BYTES
 
 STEP_SECONDS: Final = 0.05
 """The least time between two groups of goodbyes."""
+ANSWER_SECONDS: Final = 1.0
+"""How long a drain waits for the last answers: a round trip of a bad network."""
 NOWHERE: Final = "the node shuts down"
 
 Leaver = TypeVar("Leaver")
