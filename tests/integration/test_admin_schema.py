@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-
-from harness.node import running_node
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -21,26 +20,26 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[Any]:
-    """The document of a node that runs in a thread of its own, for schemathesis is not async."""
-    ready, stop, address = threading.Event(), asyncio.Event(), []
-    loop = asyncio.new_event_loop()
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The document of a node that runs as a process, for schemathesis is not async.
 
-    async def serve() -> None:
-        async with running_node(http={"admin_token": TOKEN}) as node:
-            address.append(node.http)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
-    thread.start()
+    Not in a thread: hypothesis parses lambdas while the node still imports, and CPython 3.11 keeps the recursion
+    depth of its AST constructor per interpreter (gh-106905), so that two threads trip over each other.
+    """
+    state = tmp_path_factory.mktemp("state")
+    settings = ("--port", "0", "--http-port", "0", "--set", f"http.admin_token={TOKEN}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "palaver.cli", "dev", *settings, "--state-dir", str(state), "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
     try:
-        assert ready.wait(10)
-        yield schemathesis.openapi.from_url(f"{address[0]}/v1/openapi.json", headers=HEADERS)
+        address = json.loads(process.stdout.readline())["http"]
+        yield schemathesis.openapi.from_url(f"{address}/v1/openapi.json", headers=HEADERS)
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 @pytest.mark.parametrize("mode", ["positive", "negative"])
