@@ -172,7 +172,12 @@ impl BroadcastBuffer {
         if let Some(&slot) = self.index.get(&key) {
             self.unlink(slot);
             let change = &mut self.slab[slot as usize];
-            (change.bytes, change.priority, change.sent) = (bytes.into(), priority, 0);
+            if change.bytes.len() == bytes.len() {
+                change.bytes.copy_from_slice(bytes); // a later incarnation mostly: no allocation
+            } else {
+                change.bytes = bytes.into();
+            }
+            (change.priority, change.sent) = (priority, 0);
             self.link(slot);
             return Ok(true);
         }

@@ -86,7 +86,9 @@ impl MembershipTable {
         now: Time,
     ) -> Merged {
         let mut merged = Merged::default();
-        let risen: BTreeSet<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
+        let mut risen: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
+        risen.sort_unstable();
+        risen.dedup();
         let mut said = BTreeSet::new();
         for Fresh { id, order, record } in fresh {
             if self.record_order(id).is_some_and(|held| held.equivocates(order)) {
@@ -110,8 +112,12 @@ impl MembershipTable {
                 record::write_status(&mut merged.news, &entry.id, entry.precedence);
             }
         }
-        let changed: BTreeSet<usize> =
-            risen.into_iter().chain(said.into_iter().map(|(row, _)| row)).collect();
+        let mut changed = risen;
+        if !said.is_empty() {
+            changed.extend(said.into_iter().map(|(row, _)| row));
+            changed.sort_unstable();
+            changed.dedup();
+        }
         merged.changed.extend(changed.into_iter().map(|row| self.entry(row)));
         merged
     }
