@@ -108,7 +108,7 @@ fn datagram(c: &mut Criterion) {
             for _ in 0..datagrams {
                 refill(&mut queue, MEMBERS);
                 let start = Instant::now();
-                let merged = table.merge_bytes(next(&mut at, &packets), Time::ZERO).unwrap();
+                let merged = table.merge_bytes(next::<Vec<u8>>(&mut at, &packets), Time::ZERO).unwrap();
                 queue_news(&mut queue, &merged.news, &table.self_id()).unwrap();
                 out.clear();
                 queue.next_batch(ROOM, |change| out.extend_from_slice(change));
