@@ -105,7 +105,8 @@ async function enter(token, room, mode) {
   $("room-name").focus();
   showButtons();
   if (client.you?.grants?.canPublish === false || client.you?.role === "observer") notice("You are here to watch: this token does not let you send.");
-  else await openDevices(here, SOURCES);
+  // Not awaited: joined is joined. Who is sent out while a camera opens may join again at once.
+  else openDevices(here, SOURCES).catch((error) => here === visit && notice(explain(error)));
 }
 
 /** @param {Visit} here */
