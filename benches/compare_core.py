@@ -73,6 +73,8 @@ LINES = (
          PY + "cryptography_verifies_one", times=6, share=64),
     Line("verify, each of 64, trusted keys", PY + "palaver_verifies_64[trusted]",
          PY + "cryptography_verifies_one", times=6, share=64),
+    Line("seal a packet of 1,050 B for one peer", "bench/pairwise/seal 1050 bytes"),
+    Line("open a packet of 1,050 B", "bench/pairwise/open 1050 bytes"),
     Line("log append of 96 B, from Python, group commit", PY + "append_96_bytes[interval]", within=1_500),
     Line("log replay, a frame, from Python", PY + "replay_10000", within=500, share=1e4),
     Line("memory of a million members", "memory of a million/palaver", within=200e6),

@@ -47,6 +47,8 @@ __all__ = [
     "Node",
     "NodeMetadata",
     "NodeRecord",
+    "Opened",
+    "PairwiseLinks",
     "ReplayGuard",
     "SignatureError",
     "State",
@@ -655,6 +657,73 @@ class ReplayGuard:
         known.
         """
     def __len__(self) -> int: ...
+
+@final
+class PairwiseLinks:
+    """Encrypted packets between nodes that have greeted each other: cheaper than signatures, and secret.
+
+    Each node draws an X25519 key for its ``epoch``, which rises with every start, and sends it signed as
+    ``hello``: in any order, as often as you like, no answer needed. Whoever has greeted and been greeted can
+    ``seal`` and ``open`` (ChaCha20-Poly1305, RFC 8439, a key for each direction). The drawn key is kept in
+    memory only: whoever later steals the identity cannot read what was sent.
+
+    ``cluster`` is the cluster's name: greetings and packets of another are refused. A peer takes about 500
+    bytes; ``max_peers`` bounds them. The layouts are in ``rust/core/src/hello.rs`` and ``links.rs``.
+    """
+
+    def __new__(
+        cls, keys: KeyManager, *, cluster: str = "", epoch: int = 0, max_peers: int = 65536
+    ) -> PairwiseLinks: ...
+    @property
+    def hello(self) -> bytes:
+        """The own greeting, 152 bytes: send it to whomever you want to talk to."""
+    @property
+    def node_id(self) -> str: ...
+    @staticmethod
+    def greeter(hello: bytes, *, cluster: str = "") -> bytes:
+        """The public key of who says to greet, to ask your own admission before ``establish``."""
+    def establish(self, hello: bytes) -> str:
+        """Takes a greeting and returns the node id of who greets. Ask your own admission whether you want to.
+
+        The same greeting again changes nothing and one of a later epoch replaces the link. Raises DecodeError
+        for other bytes, SignatureError when the greeting is not signed by whom it says, not later than the
+        one held, or one's own, ArgumentError for a weak key, and CapacityError.
+        """
+    def seal(self, peer_id: str | bytes, payload: bytes, *, type: int = 1) -> bytes:
+        """A packet for the peer, 64 bytes longer than ``payload``, which has at most 1 MiB.
+
+        Raises SignatureError when the peer has not greeted. The interpreter is released meanwhile.
+        """
+    def open(self, packet: bytes) -> Opened | None:
+        """Opens a packet of a peer; None if it was taken before or is 1,024 or more behind the newest.
+
+        The window is that of one sender in one epoch (RFC 4303, §3.4.3), and only what is authentic counts as
+        taken. Raises DecodeError for what is no packet of the cluster, and SignatureError when it was
+        changed, or sealed by somebody, or in an epoch, that has not greeted. The interpreter is released
+        meanwhile.
+        """
+    def forget(self, peer_id: str | bytes) -> bool:
+        """Drops the link with a node that is gone; should it greet with the same greeting again, its old
+        packets count as new. Whether there was a link.
+        """
+    def __len__(self) -> int: ...
+    def __contains__(self, peer_id: str | bytes, /) -> bool: ...
+
+@final
+class Opened:
+    """A packet that came from ``sender_id``, unchanged and for the first time."""
+
+    @property
+    def sender_id(self) -> str: ...
+    @property
+    def type(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def seq(self) -> int:
+        """One counter for all peers of the sender: numbers rise, with gaps."""
 
 @final
 class WriteAheadLog:

@@ -40,7 +40,7 @@ impl From<Refused> for PyErr {
         let message = error.to_string();
         match error {
             Error::Decode(_) => DecodeError::new_err(message),
-            Error::Signature => SignatureError::new_err(message),
+            Error::Signature | Error::NoLink | Error::StaleHello => SignatureError::new_err(message),
             Error::Full { .. } => CapacityError::new_err(message),
             _ => ArgumentError::new_err(message),
         }

@@ -12,6 +12,7 @@ mod error;
 mod failure_detector;
 mod files;
 mod keys;
+mod links;
 mod lock;
 mod membership;
 mod node;
@@ -41,6 +42,8 @@ mod _native {
     use crate::failure_detector::FailureDetector;
     #[pymodule_export]
     use crate::keys::KeyManager;
+    #[pymodule_export]
+    use crate::links::{Opened, PairwiseLinks};
     #[pymodule_export]
     use crate::membership::{MembershipTable, Merged};
     #[pymodule_export]

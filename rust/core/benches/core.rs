@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use palaver_core::{
-    BroadcastBuffer, ChangeKey, Entry, FanoutStrategy, IdHashBuilder, KeyManager, LogWriter, MembershipTable,
-    MessageCache, MessageId, NodeId, Precedence, Priority, Signed, Status, Time, queue_news, record, replay,
-    verify, verify_batch,
+    BroadcastBuffer, ChangeKey, ClusterTag, Entry, FanoutStrategy, IdHashBuilder, KeyManager, LogWriter,
+    MembershipTable, MessageCache, MessageId, NodeId, PairwiseLinks, Precedence, Priority, Signed, Status,
+    Time, queue_news, record, replay, verify, verify_batch,
 };
 
 const MEMBERS: usize = 10_000;
@@ -207,6 +207,28 @@ fn signatures(c: &mut Criterion) {
     group.finish();
 }
 
+fn pairwise(c: &mut Criterion) {
+    let links = |n: u8| {
+        let keys = KeyManager::from_seed(&[n; 32]);
+        PairwiseLinks::new(&keys, ClusterTag::of(""), 1, [n; 32], 10, hasher())
+    };
+    let (mut a, mut b) = (links(1), links(2));
+    let (to, from) = (b.hello().node_id(), a.hello().clone());
+    a.establish(&b.hello().clone()).unwrap();
+    b.establish(&from).unwrap();
+    let mut group = c.benchmark_group("pairwise");
+    group.bench_function("seal 1050 bytes", |bench| bench.iter(|| a.seal(&to, 1, &[7; ROOM]).unwrap()));
+    group.bench_function("open 1050 bytes", |bench| {
+        bench.iter_batched(
+            || a.seal(&to, 1, &[7; ROOM]).unwrap(),
+            |packet| b.open(&packet).unwrap().unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("greet", |bench| bench.iter(|| links(3).establish(&from).unwrap()));
+    group.finish();
+}
+
 fn log(c: &mut Criterion) {
     let mut group = c.benchmark_group("log");
     group.bench_function("frame of 96 bytes", |b| {
@@ -233,6 +255,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(500));
-    targets = merge, datagram, dedup, pick, fill, signatures, log
+    targets = merge, datagram, dedup, pick, fill, signatures, pairwise, log
 }
 criterion_main!(all);

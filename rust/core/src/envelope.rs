@@ -6,7 +6,7 @@
 //! | 2 | version, 1 |
 //! | 3 | type; its meaning belongs to the protocol above |
 //! | 4 | flags, none defined: sent as 0, ignored when read |
-//! | 5 | algorithm: 1 = Ed25519, public key and signature in the packet |
+//! | 5 | algorithm: 1 = Ed25519, public key and signature in the packet; 2 = pairwise, see [`crate::PairwiseLinks`] |
 //! | 6–7 | reserved: sent as 0, ignored when read |
 //! | 8–15 | cluster tag |
 //! | 16–31 | sender, the id of the public key |
@@ -16,14 +16,17 @@
 //! | 80–… | payload |
 //! | last 64 | signature over a context string and all before |
 //!
-//! Numbers are little-endian. Per-pair encryption would be another algorithm with another tail; it is not defined yet.
+//! Numbers are little-endian. The first 48 bytes are the same whatever the algorithm.
 
 use crate::{Error, KeyManager, NodeId, PublicKey, Signed, verify};
 
 const MAGIC: [u8; 2] = *b"PV";
 const VERSION: u8 = 1;
 const ED25519: u8 = 1;
-const HEAD: usize = 48;
+/// The algorithm of packets between two nodes that have greeted each other.
+pub(crate) const PAIRWISE: u8 = 2;
+/// The length of what all packets begin with.
+pub(crate) const HEAD: usize = 48;
 const KEY: usize = 32;
 const SIGNATURE: usize = 64;
 const CONTEXT: &[u8] = b"palaver envelope v1\0";
@@ -40,6 +43,12 @@ impl ClusterTag {
         tag.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..8]);
         Self(tag)
     }
+
+    /// The eight bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
 }
 
 /// What an envelope says on its outside, chosen by the sender.
@@ -53,6 +62,42 @@ pub struct Postmark {
     pub epoch: u64,
     /// Rises with every packet of the epoch.
     pub seq: u64,
+}
+
+impl Postmark {
+    /// The beginning of a packet.
+    pub(crate) fn head(&self, algorithm: u8, sender: &NodeId) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        head[..2].copy_from_slice(&MAGIC);
+        (head[2], head[3], head[5]) = (VERSION, self.kind, algorithm);
+        head[8..16].copy_from_slice(&self.cluster.0);
+        head[16..32].copy_from_slice(sender.as_bytes());
+        head[32..40].copy_from_slice(&self.epoch.to_le_bytes());
+        head[40..].copy_from_slice(&self.seq.to_le_bytes());
+        head
+    }
+
+    /// Reads the beginning of a packet for `cluster`, cheapest checks first.
+    pub(crate) fn read(
+        head: &[u8; HEAD],
+        algorithm: u8,
+        cluster: ClusterTag,
+    ) -> Result<(Self, NodeId), Error> {
+        if head[..2] != MAGIC {
+            return Err(Error::Decode("an envelope begins with PV"));
+        }
+        if head[2] != VERSION {
+            return Err(Error::Decode("the envelope is of another version"));
+        }
+        if head[5] != algorithm {
+            return Err(Error::Decode("the envelope is sealed by another algorithm"));
+        }
+        if head[8..16] != cluster.0 {
+            return Err(Error::Decode("the envelope is for another cluster"));
+        }
+        let postmark = Self { kind: head[3], cluster, epoch: number(head, 32), seq: number(head, 40) };
+        Ok((postmark, NodeId::try_from(&head[16..32])?))
+    }
 }
 
 /// A signed packet. `decode` checks its form, `verify` its signature, a [`crate::ReplayGuard`] that it is new.
@@ -76,12 +121,7 @@ impl GossipEnvelope {
         }
         let sender = keys.node_id();
         let mut bytes = Vec::with_capacity(Self::OVERHEAD + payload.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&[VERSION, postmark.kind, 0, ED25519, 0, 0]);
-        bytes.extend_from_slice(&postmark.cluster.0);
-        bytes.extend_from_slice(sender.as_bytes());
-        bytes.extend_from_slice(&postmark.epoch.to_le_bytes());
-        bytes.extend_from_slice(&postmark.seq.to_le_bytes());
+        bytes.extend_from_slice(&postmark.head(ED25519, &sender));
         bytes.extend_from_slice(keys.public_key().as_bytes());
         bytes.extend_from_slice(payload);
         let signature = keys.sign(&[CONTEXT, &bytes].concat());
@@ -94,20 +134,9 @@ impl GossipEnvelope {
         if !(Self::OVERHEAD..=Self::OVERHEAD + Self::MAX_PAYLOAD).contains(&bytes.len()) {
             return Err(Error::Decode("an envelope has 144 bytes and a payload of at most 1 MiB"));
         }
-        if bytes[..2] != MAGIC {
-            return Err(Error::Decode("an envelope begins with PV"));
-        }
-        if bytes[2] != VERSION {
-            return Err(Error::Decode("the envelope is of another version"));
-        }
-        if bytes[5] != ED25519 {
-            return Err(Error::Decode("the envelope is sealed by another algorithm"));
-        }
-        if bytes[8..16] != cluster.0 {
-            return Err(Error::Decode("the envelope is for another cluster"));
-        }
-        let postmark = Postmark { kind: bytes[3], cluster, epoch: number(bytes, 32), seq: number(bytes, 40) };
-        Ok(Self { bytes: bytes.to_vec(), postmark, sender: NodeId::try_from(&bytes[16..32])? })
+        let head = bytes.first_chunk().expect("longer than a head");
+        let (postmark, sender) = Postmark::read(head, ED25519, cluster)?;
+        Ok(Self { bytes: bytes.to_vec(), postmark, sender })
     }
 
     /// Whether the sender's key made the signature, and is the sender's.

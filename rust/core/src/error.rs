@@ -54,6 +54,10 @@ pub enum Error {
     },
     /// Bytes from outside do not have the form they should.
     Decode(&'static str),
+    /// No link with the node has been established.
+    NoLink,
+    /// A greeting is of an earlier epoch than the one held, or of this node itself.
+    StaleHello,
     /// Something bears a signature that its signer did not make.
     Signature,
     /// A value of fixed size has another size.
@@ -118,6 +122,8 @@ impl fmt::Display for Error {
                 write!(f, "there is one {what} for each node: {expected}, not {got}")?;
             }
             Self::Decode(rule) => write!(f, "malformed bytes: {rule}")?,
+            Self::NoLink => write!(f, "no link with this node has been established: greet first")?,
+            Self::StaleHello => write!(f, "the greeting is one's own, or not later than the one held")?,
             Self::Signature => write!(f, "a signature is not that of its signer")?,
             Self::Length { what, expected, got } => {
                 write!(f, "a {what} has {expected} bytes, not {got}")?;

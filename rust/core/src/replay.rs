@@ -1,5 +1,6 @@
 //! Which packets of a sender have been taken already: a window of sequence numbers, as in RFC 4303 §3.4.3.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::{Error, IdHashBuilder, NodeId};
@@ -14,7 +15,7 @@ const WORDS: usize = (REPLAY_WINDOW / 64) as usize;
 
 /// The newest packet of one sender and which of the 1,023 before it have been taken.
 #[derive(Debug, Clone)]
-struct Window {
+pub(crate) struct Window {
     epoch: u64,
     newest: u64,
     taken: [u64; WORDS],
@@ -67,13 +68,24 @@ impl ReplayGuard {
 }
 
 impl Window {
-    fn starting_at(epoch: u64, seq: u64) -> Self {
+    /// The window of a sender whose first packet is this one.
+    pub(crate) fn starting_at(epoch: u64, seq: u64) -> Self {
         let mut window = Self { epoch, newest: seq, taken: [0; WORDS] };
         window.mark(seq);
         window
     }
 
-    fn accept(&mut self, epoch: u64, seq: u64) -> bool {
+    /// What `accept` would say. Changes nothing.
+    pub(crate) fn is_new(&self, epoch: u64, seq: u64) -> bool {
+        match epoch.cmp(&self.epoch) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal if seq > self.newest => true,
+            Ordering::Equal => self.newest - seq < REPLAY_WINDOW && self.taken[word(seq)] & bit(seq) == 0,
+        }
+    }
+
+    pub(crate) fn accept(&mut self, epoch: u64, seq: u64) -> bool {
         if epoch != self.epoch {
             let later = epoch > self.epoch;
             if later {

@@ -1,0 +1,231 @@
+//! Encrypted packets between two nodes that have greeted each other: X25519, then ChaCha20-Poly1305 (RFC 7748, RFC 8439).
+//!
+//! A packet is the head of an envelope with algorithm 2, which is authenticated, then the encrypted payload and a tag of 16
+//! bytes. Each direction has a key of its own, hashed from the shared secret and both greetings, so that what was agreed
+//! with one node, in one epoch, under one identity, is good for nothing else. The nonce is the sequence number: one counter
+//! for all peers, which never repeats while the exchange key lives, whatever is forgotten and greeted again.
+//!
+//! Keys are drawn for one epoch and kept in memory only: whoever later steals the identity's key cannot read what was sent.
+
+use std::collections::HashMap;
+
+use chacha20poly1305::aead::AeadInPlace;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use zeroize::Zeroizing;
+
+use crate::envelope::{HEAD, PAIRWISE};
+use crate::replay::Window;
+use crate::{ClusterTag, Error, GossipEnvelope, Hello, IdHashBuilder, KeyManager, NodeId, Postmark};
+
+const TAG: usize = 16;
+const CONTEXT: &str = "palaver 2026 pairwise key v1";
+
+/// A packet that was opened: it came from the sender, unchanged and for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Who sent it.
+    pub sender: NodeId,
+    /// What is written on the outside.
+    pub postmark: Postmark,
+    /// What was inside.
+    pub payload: Vec<u8>,
+}
+
+/// What was agreed with one node.
+#[derive(Clone)]
+struct Link {
+    hello: Hello,
+    out: ChaCha20Poly1305,
+    back: ChaCha20Poly1305,
+    taken: Option<Window>,
+}
+
+/// The links of one node in one epoch.
+#[derive(Clone)]
+pub struct PairwiseLinks {
+    secret: Zeroizing<[u8; 32]>,
+    hello: Hello,
+    cluster: ClusterTag,
+    next_seq: u64,
+    max_peers: usize,
+    links: HashMap<NodeId, Link, IdHashBuilder>,
+}
+
+impl std::fmt::Debug for PairwiseLinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PairwiseLinks({}, {} peers)", self.hello.node_id(), self.links.len()) // never a key
+    }
+}
+
+impl PairwiseLinks {
+    /// What a packet adds to its payload.
+    pub const OVERHEAD: usize = HEAD + TAG;
+    /// How many peers there are at most unless told otherwise; each takes about 500 bytes.
+    pub const DEFAULT_MAX_PEERS: usize = 1 << 16;
+
+    /// No links yet. Draw `secret` from the operating system for this one value, and never keep it: two values with one
+    /// secret would use nonces twice.
+    #[must_use]
+    pub fn new(
+        keys: &KeyManager,
+        cluster: ClusterTag,
+        epoch: u64,
+        secret: [u8; 32],
+        max_peers: usize,
+        hasher: IdHashBuilder,
+    ) -> Self {
+        let exchange = MontgomeryPoint::mul_base_clamped(secret).to_bytes();
+        Self {
+            secret: Zeroizing::new(secret),
+            hello: Hello::sign(keys, cluster, epoch, &exchange),
+            cluster,
+            next_seq: 0,
+            max_peers,
+            links: HashMap::with_hasher(hasher),
+        }
+    }
+
+    /// The own greeting: send it to whomever you want to talk to.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Takes a greeting whose sender may be talked to: admission is the caller's. The same greeting again changes nothing;
+    /// one of a later epoch replaces the link; an earlier one, and another one of the same epoch, is refused.
+    pub fn establish(&mut self, theirs: &Hello) -> Result<(), Error> {
+        let node_id = theirs.node_id();
+        if let Some(link) = self.links.get(&node_id) {
+            if link.hello == *theirs {
+                return Ok(());
+            }
+            if link.hello.epoch() >= theirs.epoch() {
+                return Err(Error::StaleHello);
+            }
+        } else if self.links.len() >= self.max_peers {
+            return Err(Error::Full { what: "list of links", limit: self.max_peers });
+        }
+        if node_id == self.hello.node_id() {
+            return Err(Error::StaleHello);
+        }
+        if !theirs.verify() {
+            return Err(Error::Signature);
+        }
+        let shared = Zeroizing::new(MontgomeryPoint(*theirs.exchange()).mul_clamped(*self.secret).to_bytes());
+        if *shared == [0; 32] {
+            return Err(Error::PublicKey); // a point of small order: the secret would be everybody's
+        }
+        let key = |from: &Hello, to: &Hello| {
+            let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+            hasher.update(&*shared).update(from.as_bytes()).update(to.as_bytes());
+            ChaCha20Poly1305::new(hasher.finalize().as_bytes().into())
+        };
+        let (out, back) = (key(&self.hello, theirs), key(theirs, &self.hello));
+        self.links.insert(node_id, Link { hello: theirs.clone(), out, back, taken: None });
+        Ok(())
+    }
+
+    /// Encrypts a payload for a peer.
+    pub fn seal(&mut self, peer: &NodeId, kind: u8, payload: &[u8]) -> Result<Vec<u8>, Error> {
+        let max = GossipEnvelope::MAX_PAYLOAD;
+        if payload.len() > max {
+            return Err(Error::TooLong { what: "payload", max, got: payload.len() });
+        }
+        let link = self.links.get(peer).ok_or(Error::NoLink)?;
+        let Some(following) = self.next_seq.checked_add(1) else {
+            return Err(Error::Full { what: "numbering of packets", limit: usize::MAX });
+        };
+        let postmark =
+            Postmark { kind, cluster: self.cluster, epoch: self.hello.epoch(), seq: self.next_seq };
+        let head = postmark.head(PAIRWISE, &self.hello.node_id());
+        let mut packet = Vec::with_capacity(Self::OVERHEAD + payload.len());
+        packet.extend_from_slice(&head);
+        packet.extend_from_slice(payload);
+        let tag = link
+            .out
+            .encrypt_in_place_detached(&nonce(self.next_seq), &head, &mut packet[HEAD..])
+            .expect("a payload of at most 1 MiB is below the cipher's 256 GiB");
+        packet.extend_from_slice(&tag);
+        self.next_seq = following;
+        Ok(packet)
+    }
+
+    /// Opens a packet from a peer; `None` if it has been taken before or is 1,024 or more behind the newest.
+    ///
+    /// In the order of what is cheap: length, head, cluster, link, epoch, window, cipher. Only what is authentic counts as
+    /// taken.
+    pub fn open(&mut self, packet: &[u8]) -> Result<Option<Opened>, Error> {
+        let Some(head) = packet.first_chunk::<HEAD>().filter(|_| {
+            (Self::OVERHEAD..=Self::OVERHEAD + GossipEnvelope::MAX_PAYLOAD).contains(&packet.len())
+        }) else {
+            return Err(Error::Decode("a pairwise packet has 64 bytes and a payload of at most 1 MiB"));
+        };
+        let (postmark, sender) = Postmark::read(head, PAIRWISE, self.cluster)?;
+        let link = self.links.get_mut(&sender).ok_or(Error::NoLink)?;
+        let (epoch, seq) = (postmark.epoch, postmark.seq);
+        if epoch != link.hello.epoch() {
+            return Err(Error::NoLink); // of an earlier life, or of one that has not greeted yet
+        }
+        if link.taken.as_ref().is_some_and(|window| !window.is_new(epoch, seq)) {
+            return Ok(None);
+        }
+        let (sealed, tag) = packet[HEAD..].split_at(packet.len() - Self::OVERHEAD);
+        let mut payload = sealed.to_vec();
+        link.back
+            .decrypt_in_place_detached(&nonce(seq), head, &mut payload, tag.into())
+            .map_err(|_| Error::Signature)?;
+        match &mut link.taken {
+            Some(window) => {
+                window.accept(epoch, seq);
+            }
+            none => *none = Some(Window::starting_at(epoch, seq)),
+        }
+        Ok(Some(Opened { sender, postmark, payload }))
+    }
+
+    /// Drops the link with a node that is gone, and says whether there was one. Should it greet with the same greeting
+    /// again, its old packets would be taken again.
+    pub fn forget(&mut self, peer: &NodeId) -> bool {
+        self.links.remove(peer).is_some()
+    }
+
+    /// Whether there is a link with the node.
+    #[must_use]
+    pub fn contains(&self, peer: &NodeId) -> bool {
+        self.links.contains_key(peer)
+    }
+
+    /// How many links there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there is no link.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+}
+
+fn nonce(seq: u64) -> Nonce {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&seq.to_le_bytes());
+    nonce.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_makes_the_secret_everybodys_is_refused() {
+        let (keys, cluster) = (KeyManager::from_seed(&[1; 32]), ClusterTag::of("test"));
+        let mut links = PairwiseLinks::new(&keys, cluster, 1, [2; 32], 9, IdHashBuilder::new(1));
+        for weak in [[0; 32], std::array::from_fn(|byte| u8::from(byte == 0))] {
+            let hello = Hello::sign(&KeyManager::from_seed(&[3; 32]), cluster, 1, &weak);
+            assert_eq!(links.establish(&hello), Err(Error::PublicKey));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Encrypted packets: round trips, flipped bits, replays, epochs, misuse.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+
+use palaver_core::{ClusterTag, Error, Hello, IdHashBuilder, KeyManager, NodeId, PairwiseLinks};
+use proptest::prelude::*;
+
+fn keys(n: u8) -> KeyManager {
+    KeyManager::from_seed(&[n; 32])
+}
+
+fn links(n: u8, epoch: u64, secret: u8) -> PairwiseLinks {
+    PairwiseLinks::new(&keys(n), ClusterTag::of("test"), epoch, [secret; 32], 10, IdHashBuilder::new(1))
+}
+
+fn greet(one: &mut PairwiseLinks, other: &mut PairwiseLinks) {
+    one.establish(&other.hello().clone()).unwrap();
+    other.establish(&one.hello().clone()).unwrap();
+}
+
+fn pair() -> (PairwiseLinks, PairwiseLinks) {
+    let (mut a, mut b) = (links(1, 5, 11), links(2, 7, 12));
+    greet(&mut a, &mut b);
+    (a, b)
+}
+
+fn id(n: u8) -> NodeId {
+    keys(n).node_id()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn what_is_sealed_is_opened_by_the_peer_alone(kind: u8, payload in prop::collection::vec(any::<u8>(), 0..1200)) {
+        let (mut a, mut b) = pair();
+        let packet = a.seal(&id(2), kind, &payload).unwrap();
+        let opened = b.open(&packet).unwrap().unwrap();
+        prop_assert_eq!((opened.sender, opened.postmark.kind, opened.postmark.epoch), (id(1), kind, 5));
+        prop_assert_eq!(opened.payload, payload);
+        prop_assert_eq!(a.open(&packet), Err(Error::NoLink)); // sent back: nobody talks to oneself
+        let mut third = links(3, 1, 13);
+        greet(&mut a, &mut third);
+        prop_assert_eq!(third.open(&packet), Err(Error::Signature));
+    }
+
+    #[test]
+    fn no_flipped_bit_is_opened_and_none_uses_up_a_number(bit in 0_usize..8 * 100) {
+        let (mut a, mut b) = pair();
+        let good = a.seal(&id(2), 1, &[9; 36]).unwrap();
+        let mut packet = good.clone();
+        // Flags and reserved bytes are authenticated too.
+        packet[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(b.open(&packet).is_err());
+        prop_assert!(b.open(&good).unwrap().is_some());
+    }
+
+    #[test]
+    fn each_packet_is_taken_once_as_a_naive_set_would(order in prop::collection::vec(0_usize..1_500, 1..200)) {
+        let (mut a, mut b) = pair();
+        let packets: Vec<Vec<u8>> = (0..1_500).map(|_| a.seal(&id(2), 1, b"x").unwrap()).collect();
+        let (mut taken, mut newest) = (HashSet::new(), 0);
+        for number in order {
+            newest = newest.max(number);
+            let new = newest - number < 1_024 && taken.insert(number);
+            prop_assert_eq!(b.open(&packets[number]).unwrap().is_some(), new);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let (_, mut b) = pair();
+        prop_assert!(b.open(&bytes).is_err());
+        prop_assert!(Hello::decode(&bytes, ClusterTag::of("test")).is_err());
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_greeting_is_refused(bit in 0_usize..8 * Hello::LENGTH) {
+        let mut bytes = *links(1, 5, 11).hello().as_bytes();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let established =
+            Hello::decode(&bytes, ClusterTag::of("test")).and_then(|hello| links(2, 1, 12).establish(&hello));
+        prop_assert!(established.is_err());
+    }
+}
+
+#[test]
+fn a_later_epoch_replaces_the_link_and_an_earlier_one_is_refused() {
+    let (mut a, mut b) = pair();
+    let old = a.seal(&id(2), 1, b"old").unwrap();
+    let mut reborn = links(1, 6, 21);
+    greet(&mut reborn, &mut b);
+    let packet = reborn.seal(&id(2), 1, b"new").unwrap();
+    assert_eq!(b.open(&old), Err(Error::NoLink));
+    assert_eq!(b.open(&packet).unwrap().unwrap().payload, b"new");
+    assert_eq!(b.establish(&a.hello().clone()), Err(Error::StaleHello));
+    assert_eq!(b.establish(&links(1, 6, 22).hello().clone()), Err(Error::StaleHello));
+    assert_eq!(b.open(&packet).unwrap(), None);
+}
+
+#[test]
+fn the_same_greeting_again_changes_nothing() {
+    let (mut a, mut b) = pair();
+    let packet = a.seal(&id(2), 1, b"x").unwrap();
+    assert!(b.open(&packet).unwrap().is_some());
+    greet(&mut a, &mut b);
+    assert_eq!(b.open(&packet).unwrap(), None);
+}
+
+#[test]
+fn no_nonce_is_used_twice_even_when_a_peer_was_forgotten() {
+    let (mut a, b) = pair();
+    let first = a.seal(&id(2), 1, b"x").unwrap();
+    assert!(a.forget(&id(2)));
+    assert_eq!(a.seal(&id(2), 1, b"x"), Err(Error::NoLink));
+    a.establish(b.hello()).unwrap();
+    assert_ne!(a.seal(&id(2), 1, b"x").unwrap(), first);
+}
+
+#[test]
+fn neither_oneself_nor_one_too_many_is_linked() {
+    let mut a = links(1, 5, 11);
+    let own = a.hello().clone();
+    assert_eq!(a.establish(&own), Err(Error::StaleHello));
+    for n in 2..12 {
+        a.establish(links(n, 1, n).hello()).unwrap();
+    }
+    assert!(matches!(a.establish(links(12, 1, 12).hello()), Err(Error::Full { .. })));
+    assert!(matches!(a.establish(links(11, 2, 12).hello()), Ok(())));
+    assert_eq!(a.len(), 10);
+}
+
+#[test]
+fn a_payload_is_bounded() {
+    let (mut a, _) = pair();
+    assert!(matches!(a.seal(&id(2), 1, &vec![0; (1 << 20) + 1]), Err(Error::TooLong { .. })));
+}
