@@ -17,6 +17,7 @@ from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.role import Grants
 from palaver.rooms.timers import Timer
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
@@ -146,6 +147,13 @@ class Room:
             for producer in list(participant.producers.values()):
                 self.close_producer(producer, by=by, reason="role")
         return True
+
+    def set_grants(self, participant: Participant, grants: Grants) -> None:
+        """Takes the grants of a newer token; producers that it does not allow are closed."""
+        participant.grants = grants
+        for producer in list(participant.producers.values()):
+            if not grants.may_publish(producer.source):
+                self.close_producer(producer, by="", reason="grants")
 
     # --- presence ---
 

@@ -56,6 +56,7 @@ class SignalingSession:
         "claims",
         "corked",
         "failed_auths",
+        "joined_seq",
         "last_seq",
         "participant",
         "room",
@@ -78,6 +79,8 @@ class SignalingSession:
         self.participant: Participant | None = None
         self.ticket = ""
         self.last_seq = 0
+        self.joined_seq = 0
+        """The room's number when it took its seat."""
         self.seq_seen = 0
         self.corked = False
         self.failed_auths = 0

@@ -15,6 +15,7 @@ from palaver.rooms.faults import Faults
 from palaver.rooms.log import RoomLog
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
+from palaver.rooms.role import Claims
 from palaver.rooms.room import LeaveReason, Room
 from palaver.rooms.session import SignalingSession, Sink
 from palaver.rooms.timers import Timers
@@ -25,6 +26,8 @@ class SeatRequest(Struct, frozen=True):
     """A request for a seat: the session (authenticated) and what its join asked for."""
 
     session: SignalingSession
+    claims: Claims
+    """What its token says; not yet the session's own while the seat is only asked for."""
     room: str
     peer: str
     """The id that the participant will have; made beforehand, so that its media can be set up first."""
@@ -32,6 +35,11 @@ class SeatRequest(Struct, frozen=True):
     attributes: dict[str, str] | None = None
     subscribe: Literal["auto", "none"] = "auto"
     on_duplicate: Literal["replace", "reject"] = "replace"
+
+    @property
+    def all_attributes(self) -> dict[str, str]:
+        """The token's, and over them those of the join."""
+        return {**self.claims.attributes, **(self.attributes or {})}
 
 
 class SessionManager:
@@ -84,8 +92,7 @@ class SessionManager:
         if self.draining:
             raise ProtocolError("node_draining")
         room = self.rooms.get(request.room)
-        claims = request.session.claims
-        assert claims is not None, "admission lets only authenticated sessions join"
+        claims = request.claims
         duplicate = room is not None and claims.identity in room.peer_of
         if duplicate and request.on_duplicate == "reject":
             raise ProtocolError("conflict", "this identity is in the room already", path="$.onDuplicate")
@@ -106,8 +113,7 @@ class SessionManager:
         Raises what `check_seat` raises, having changed nothing.
         """
         self.check_seat(request)
-        session, claims = request.session, request.session.claims
-        assert claims is not None, "check_seat has seen to it"
+        session, claims = request.session, request.claims
         room = self.rooms.get(request.room) or self._open(request.room)
         if claims.identity in room.peer_of:
             self._replace(room.participants[room.peer_of[claims.identity]])
@@ -117,7 +123,7 @@ class SessionManager:
             session,
             identity=claims.identity,
             name=claims.name if request.name is None else request.name,
-            attributes={**claims.attributes, **(request.attributes or {})},
+            attributes=request.all_attributes,
             role=claims.role,
             grants=claims.grants,
             subscribe=request.subscribe,
@@ -127,12 +133,12 @@ class SessionManager:
         self.sessions[session.session_id] = session
         self._new_ticket(session)
         room.add(participant)
-        session.last_seq = room.log.seq
+        session.last_seq = session.joined_seq = room.log.seq
         session.corked = True
         return participant
 
     def resume(
-        self, fresh: SignalingSession, room: str, ticket: str, last_seq: int
+        self, fresh: SignalingSession, identity: str, room: str, ticket: str, last_seq: int
     ) -> tuple[SignalingSession, list[bytes] | None]:
         """Brings the ticket's session back on the socket of `fresh`, which ends.
 
@@ -140,14 +146,12 @@ class SessionManager:
         ProtocolError not_found for a ticket that is unknown, used, or another identity's; then it is still good.
         """
         session = self._tickets.get(ticket)
-        if session is None or session.client_id != fresh.client_id or session.room_id != room:
+        if session is None or session.client_id != identity or session.room_id != room:
             raise ProtocolError("not_found", "there is no such session to resume; join afresh")
         assert session.room is not None and session.participant is not None, "tickets are for seats"
         old, session.sink = session.sink, fresh.sink
         if old is not None and old is not fresh.sink:
             old.close(CloseCode.REPLACED, "resumed on another socket")
-        if fresh.claims is not None:
-            session.claims = fresh.claims
         fresh.sink = None
         fresh.happen("end")
         session.happen("resume")
@@ -166,6 +170,7 @@ class SessionManager:
     def _missed(
         self, session: SignalingSession, room: Room, participant: Participant, last_seq: int
     ) -> list[bytes] | None:
+        last_seq = max(last_seq, session.joined_seq)  # what was before is not theirs to hear
         entries = room.log.after(last_seq)
         if entries is None:
             return None

@@ -41,7 +41,7 @@ class Caller:
 class Message:
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
 
-    __slots__ = ("caller", "codec", "id", "method", "now", "params", "raw", "then_close")
+    __slots__ = ("caller", "codec", "corks", "id", "method", "now", "params", "raw", "then_close")
 
     def __init__(
         self, caller: Caller, codec: Codec, method: str, id: int | str | UnsetType, raw: Raw, now: float
@@ -53,6 +53,8 @@ class Message:
         self.raw = raw
         self.now = now
         self.params: Any = None
+        self.corks = False
+        """Its reply must go out before its session is sent any event: it took a seat."""
         self.then_close: tuple[int, str] | None = None
         """Close code and reason, once the reply is out."""
 

@@ -170,7 +170,7 @@ class SignalingMessageHandler:
     def _settle(self, message: Message) -> None:
         """After the reply: the events it caused, then the close it asked for."""
         session = message.session
-        if session.corked:
+        if message.corks:
             self.join_seconds.observe(self._clock() - message.caller.since)
             session.uncork()
         self._sessions.deliver_all()

@@ -9,7 +9,7 @@ from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import Grants
 from palaver.rooms.room import Room
-from palaver.rooms.session_manager import SessionManager
+from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import LiveSettings
 from palaver.signaling.stream_router import StreamRouter
 
@@ -37,6 +37,23 @@ class Publishing:
         if role == "observer" or not grants.may_publish(source):
             need = "canPublishData" if source == "data" else "canPublish"
             raise ProtocolError("forbidden", f"you may not publish {source}", need=need)
+
+    def check_all(self, request: SeatRequest, producers: list[CreateProducer], offers: bool) -> None:
+        """Raises ProtocolError where one of the producers of a join could not be created once the seat is taken."""
+        limits, room = self._settings.limits, self._sessions.rooms.get(request.room)
+        if len(producers) > limits.producers_per_peer:
+            raise ProtocolError("limit", f"at most {limits.producers_per_peer} producers per participant")
+        if len({each.transport for each in producers}) + offers > limits.transports_per_peer:
+            raise ProtocolError("limit", f"at most {limits.transports_per_peer} transports per participant")
+        named = [each.id for each in producers if each.id is not None]
+        if len(set(named)) < len(named):
+            raise ProtocolError("invalid_params", "two producers have the same id", path="$.producers")
+        before = room.peer_of.get(request.claims.identity) if room is not None else None
+        for producer in producers:
+            self.check(request.claims.grants, request.claims.role, producer)
+            taken = room.producers.get(producer.id or "") if room is not None else None
+            if taken is not None and taken.peer != before:
+                raise ProtocolError("conflict", "this id is taken", path="$.producers")
 
     def transport(self, participant: Participant, id: str) -> WebRtcTransport:
         """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""

@@ -21,7 +21,7 @@ class Ruling(Struct, frozen=True):
     made_at: float
     by: str
     room: str = ""
-    """A ban's room; empty: every room."""
+    """Where it holds; empty: in every room."""
     until: float | None = None
     """When a ban ends; None: never."""
     before: float | None = None
@@ -81,10 +81,10 @@ class Rulings:
                 after = None if ruling.until is None else round((ruling.until - now) * 1000)
                 raise ProtocolError("banned", ruling.reason or None, after_ms=after, banId=ruling.id)
 
-    def check_token(self, claims: Claims, now: float) -> None:
-        """Raises ProtocolError token_revoked."""
+    def check_token(self, claims: Claims, now: float, room: str = "") -> None:
+        """Raises ProtocolError token_revoked. A revocation for one room holds in it, and for tokens that name it."""
         for ruling in self._in_force(claims.identity, now):
-            if ruling.kind != "revoke":
+            if ruling.kind != "revoke" or ruling.room not in ("", room, claims.grants.room):
                 continue
             if ruling.token_id:
                 void = ruling.token_id == claims.token_id

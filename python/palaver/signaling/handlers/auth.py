@@ -77,38 +77,44 @@ class AuthHandler:
     def authenticate(self, caller: Caller, token: str) -> Claims:
         """Lets a new session in on a good token. Raises ProtocolError for a bad one; the session stays new."""
         claims = self._verify(token)
-        caller.session.claims = claims
-        caller.session.happen("auth")
-        caller.connection.authenticated = True
-        self._watch(caller.session, claims)
+        self.accept(caller, claims)
         return claims
 
-    def authenticate_or_close(self, message: Message, token: str) -> Claims:
-        """Like `authenticate`; the third failure also closes the connection (protocol § 5, auth)."""
+    def claims_of(self, message: Message, token: str | None) -> Claims:
+        """Whom a request is from: a verified token of the same identity, or the session's own. Changes nothing but the
+        count of bad tokens: the third on a new session closes (protocol § 5, auth). Raises ProtocolError.
+        """
+        session = message.session
+        if token is None:
+            if session.claims is None:
+                raise ProtocolError("unauthenticated")
+            return session.claims
         try:
-            return self.authenticate(message.caller, token)
+            claims = self._verify(token)
         except ProtocolError:
-            message.session.failed_auths += 1
-            if message.session.failed_auths >= MAX_FAILURES:
-                message.then_close = (CloseCode.BAD_TOKEN, "three bad tokens")
+            if session.state == "new":
+                session.failed_auths += 1
+                if session.failed_auths >= MAX_FAILURES:
+                    message.then_close = (CloseCode.BAD_TOKEN, "three bad tokens")
             raise
-
-    def renew(self, message: Message, token: str) -> None:
-        """Takes a newer token of the same identity. Raises ProtocolError forbidden for another's."""
-        claims = self._verify(token)
-        if claims.identity != message.session.client_id:
+        if session.client_id not in (None, claims.identity):
             raise ProtocolError("forbidden", "a token never changes the identity of a session")
-        self._take(message.session, claims)
+        return claims
 
-    def watch(self, session: SignalingSession) -> None:
-        """A resumed session has the token that it came back with: its times count now."""
-        if session.claims is not None:
-            self._watch(session, session.claims)
+    def accept(self, caller: Caller, claims: Claims) -> None:
+        """Makes verified claims those of the caller's session, new or known."""
+        session = caller.session
+        if session.state == "new":
+            session.happen("auth")
+            caller.connection.authenticated = True
+        if session.claims is not claims:
+            self._take(session, claims)
 
     # --- the verbs ---
 
     def auth(self, message: Message, params: Auth) -> AuthResult:
-        claims = self.authenticate_or_close(message, params.token)
+        claims = self.claims_of(message, params.token)
+        self.accept(message.caller, claims)
         return AuthResult(
             session=message.session.session_id,
             identity=claims.identity,
@@ -155,7 +161,10 @@ class AuthHandler:
         session = message.session
         fresh = None
         if params.token is not None:
-            self.renew(message, params.token)
+            newer = self.claims_of(message, params.token)
+            if session.room_id is not None and not newer.grants.admits(session.room_id):
+                raise ProtocolError("forbidden", "the token is not for the room that you are in", need="room")
+            self.accept(message.caller, newer)
         else:
             assert session.claims is not None, "admission lets only authenticated sessions here"
             self._check_standing(session, session.claims)
@@ -185,24 +194,25 @@ class AuthHandler:
 
     def _check_standing(self, session: SignalingSession, claims: Claims) -> None:
         """Raises ProtocolError token_revoked or banned."""
-        self._rulings.check_token(claims, self._wall())
+        self._rulings.check_token(claims, self._wall(), session.room_id or "")
         if session.room_id is not None:
             self._rulings.check_ban(claims.identity, session.room_id, self._wall())
 
     def _take(self, session: SignalingSession, claims: Claims) -> None:
         session.claims = claims
-        if session.participant is not None:
-            session.participant.grants = claims.grants
+        if session.room is not None and session.participant is not None:
+            session.room.set_grants(session.participant, claims.grants)
         self._watch(session, claims)
 
     def _watch(self, session: SignalingSession, claims: Claims) -> None:
         """Sets the token's half life and its end as timers."""
         now = self._clock()
-        left = claims.expires_at + self._settings.auth.leeway_seconds - self._wall()
+        life = max(0.0, claims.expires_at - self._wall())
+        left = life + self._settings.auth.leeway_seconds
         at = self._sessions.timers.at
         session.set_token_timers(
             [
-                at(now + left / 2, partial(self._half_life, session)),
+                at(now + life / 2, partial(self._half_life, session)),
                 at(now + left, partial(self._expire, session)),
             ]
         )

@@ -132,7 +132,7 @@ class MediaControlHandler:
                 "ref": reference,
                 "peer": participant.peer,
                 "where": params.where,
-                "name": params.name,
+                "error": params.name,
                 "detail": params.message,
             },
         )

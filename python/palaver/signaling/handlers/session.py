@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
@@ -31,11 +31,10 @@ from palaver.protocol.methods.session import (
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK, Claims
 from palaver.rooms.room import Room
-from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
-from palaver.signaling.message import Message
+from palaver.signaling.message import Caller, Message
 from palaver.signaling.negotiation import Negotiation
 from palaver.signaling.ports import TransportHandle
 from palaver.signaling.publishing import Publishing
@@ -43,14 +42,21 @@ from palaver.signaling.router import Verb
 from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
 
+MAX_ATTRIBUTES: Final = 16 * 1024
+"""Characters of a participant's attributes, names and values together: every newcomer is told all of them."""
 PAGE: Final = 200
 """Participants in one page of roomInfo."""
 
 
-class SessionHandler:
-    """`authenticate(message, token)` lets a new session in; `renew(message, token)` replaces a known one's token;
-    `watch(session)` begins to watch the token of a resumed one."""
+class Authentication(Protocol):
+    """What a join asks of AuthHandler."""
 
+    def claims_of(self, message: Message, token: str | None) -> Claims: ...
+
+    def accept(self, caller: Caller, claims: Claims) -> None: ...
+
+
+class SessionHandler:
     def __init__(
         self,
         sessions: SessionManager,
@@ -59,9 +65,7 @@ class SessionHandler:
         negotiation: Negotiation,
         settings: LiveSettings,
         wall: Callable[[], float],
-        authenticate: Callable[[Message, str], object],
-        renew: Callable[[Message, str], None],
-        watch: Callable[[SignalingSession], None],
+        auth: Authentication,
         rulings: Rulings,
     ) -> None:
         self._sessions = sessions
@@ -70,9 +74,7 @@ class SessionHandler:
         self._negotiation = negotiation
         self._settings = settings
         self._wall = wall
-        self._authenticate = authenticate
-        self._renew = renew
-        self._watch = watch
+        self._auth = auth
         self._rulings = rulings
 
     @property
@@ -88,25 +90,23 @@ class SessionHandler:
     # --- join ---
 
     def join(self, message: Message, params: Join) -> JoinResult | Coroutine[Any, Any, JoinResult]:
+        """Looks at everything first and changes only then: a refused join has changed nothing, not even the token."""
         session = message.session
-        if params.token is not None:
-            (self._authenticate if session.state == "new" else self._renew)(message, params.token)
-        if session.claims is None:
-            raise ProtocolError("unauthenticated")
-        require(session.claims, "roomJoin")
-        if not session.claims.grants.admits(params.room):
+        claims = self._auth.claims_of(message, params.token)
+        require(claims, "roomJoin")
+        if not claims.grants.admits(params.room):
             raise ProtocolError("forbidden", "the token is for another room", need="room")
         if session.state == "joined":
             if session.room_id != params.room:
                 raise ProtocolError("wrong_state", "leave the room that you are in first")
+            self._auth.accept(message.caller, claims)
             return self._snapshot(*message.seat)
-        self._rulings.check_ban(session.claims.identity, params.room, self._wall())
         if params.resume is not None:
-            return self._resume(message, params.room, params.resume)
-        for producer in params.producers:
-            self._publishing.check(session.claims.grants, session.claims.role, producer)
+            self._check_standing(claims, params.room)
+            return self._resume(message, claims, params.room, params.resume)
         request = SeatRequest(
             session,
+            claims,
             params.room,
             self._sessions.new_id("p"),
             params.name,
@@ -114,11 +114,26 @@ class SessionHandler:
             params.subscribe,
             params.on_duplicate,
         )
-        self._pass_lock(request, session.claims)
-        self._sessions.check_seat(request)
+        self._check(request, params)
         if params.offer is not None:
             return self._join_with_offer(message, request, params, params.offer)
-        return self._take_seat(request, params)
+        return self._take_seat(message, request, params)
+
+    def _check_standing(self, claims: Claims, room: str) -> None:
+        """Raises ProtocolError token_revoked or banned: rulings may be younger than the token's verification."""
+        self._rulings.check_token(claims, self._wall(), room)
+        self._rulings.check_ban(claims.identity, room, self._wall())
+
+    def _check(self, request: SeatRequest, params: Join) -> None:
+        """Raises what `_take_seat` would run into; after it, taking the seat cannot fail."""
+        self._check_standing(request.claims, request.room)
+        if sum(map(len, (*request.all_attributes, *request.all_attributes.values()))) > MAX_ATTRIBUTES:
+            raise ProtocolError(
+                "too_large", f"attributes have at most {MAX_ATTRIBUTES} characters", path="$.attributes"
+            )
+        self._publishing.check_all(request, params.producers, params.offer is not None)
+        self._pass_lock(request, request.claims)
+        self._sessions.check_seat(request)
 
     def _pass_lock(self, request: SeatRequest, claims: Claims) -> None:
         """Raises ProtocolError room_locked. Who is in already, moderates, or is on the list passes; others may knock."""
@@ -133,8 +148,10 @@ class SessionHandler:
             room.tell_moderators(events.PeerKnocking(claims.identity, name))
         raise ProtocolError("room_locked", lock.message or None, mode=lock.mode)
 
-    def _take_seat(self, request: SeatRequest, params: Join) -> JoinResult:
+    def _take_seat(self, message: Message, request: SeatRequest, params: Join) -> JoinResult:
+        self._auth.accept(message.caller, request.claims)
         participant = self._sessions.create_or_join(request)
+        message.corks = True
         room = participant.session.room
         assert room is not None, "create_or_join gave it"
         result = self._snapshot(room, participant)
@@ -151,9 +168,10 @@ class SessionHandler:
         handle = TransportHandle(media.node, request.room, request.peer, offer.transport)
         try:
             answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
-            if message.session.state != "authed":
+            if message.session.state not in ("new", "authed"):
                 raise ProtocolError("wrong_state", "the session has gone on or ended meanwhile")
-            result = self._take_seat(request, params)
+            self._check(request, params)  # much may have happened while the media node worked
+            result = self._take_seat(message, request, params)
         except ProtocolError:
             media.close_transport(handle)
             raise
@@ -165,10 +183,14 @@ class SessionHandler:
         result.answer = JoinAnswer(offer.transport, answer.sdp, offer.generation)
         return result
 
-    def _resume(self, message: Message, room: str, resume: Resume) -> JoinResult:
-        session, missed = self._sessions.resume(message.session, room, resume.ticket, resume.last_seq)
+    def _resume(self, message: Message, claims: Claims, room: str, resume: Resume) -> JoinResult:
+        session, missed = self._sessions.resume(
+            message.session, claims.identity, room, resume.ticket, resume.last_seq
+        )
         message.caller.session = session
-        self._watch(session)
+        message.caller.connection.authenticated = True
+        message.corks = True
+        self._auth.accept(message.caller, claims)
         result = self._snapshot(*message.seat)
         result.resumed = True
         result.missed = "snapshot" if missed is None else [Raw(event) for event in missed]
@@ -223,7 +245,10 @@ class SessionHandler:
         else:
             if params.room is None:
                 raise ProtocolError("wrong_state", "join a room, or name one")
-            require(message.session.claims, "roomList")
+            claims = message.session.claims
+            require(claims, "roomList")
+            if claims is not None:
+                self._rulings.check_token(claims, self._wall())
             found = self._sessions.rooms.get(params.room)
             if found is None:
                 raise ProtocolError("not_found", "there is no such room")
