@@ -1,0 +1,168 @@
+//! Every decoder under mutated input: whatever comes, it is taken or refused, and what is refused changed nothing.
+//!
+//! Twenty thousand inputs in a test run; `PALAVER_FUZZ_INPUTS=10000000 cargo test --release -p palaver-core --test decoders`
+//! for a long one, `PALAVER_FUZZ_SEED` for another sequence. An input that fails is printed in hex: keep it in `corpus/`,
+//! where every file is given to every decoder.
+#![allow(clippy::unwrap_used)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use palaver_core::{
+    BroadcastBuffer, ClusterTag, GossipEnvelope, GossipMessage, Hello, IdHashBuilder, KeyManager,
+    MembershipTable, PairwiseLinks, SavedState, Time, decode_ceiling, encode_ceiling, queue_news,
+    read_buckets, record, replay,
+};
+use rand_core::{RngCore, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+const LONGEST: usize = 4_096;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a whole number"))
+}
+
+fn cluster() -> ClusterTag {
+    ClusterTag::of("fuzz")
+}
+
+/// What the decoders belong to: made once, and as it was after whatever is refused.
+struct Node {
+    table: MembershipTable,
+    buffer: BroadcastBuffer,
+    links: PairwiseLinks,
+    hasher: IdHashBuilder,
+}
+
+impl Node {
+    fn new() -> Self {
+        let (hasher, keys) = (IdHashBuilder::new(1), KeyManager::from_seed(&[9; 32]));
+        let mut links = PairwiseLinks::new(&keys, cluster(), 1, [9; 32], 100, hasher);
+        links.establish(peer().hello()).unwrap();
+        Self {
+            table: MembershipTable::new(keys.node_id(), 1_000, hasher).unwrap(),
+            buffer: BroadcastBuffer::new(100, hasher).unwrap(),
+            links,
+            hasher,
+        }
+    }
+
+    /// Gives the bytes to every decoder.
+    fn take(&mut self, bytes: &[u8]) {
+        self.take_records(bytes);
+        if let Ok(envelope) = GossipEnvelope::decode(bytes, cluster()) {
+            assert_eq!(envelope.as_bytes(), bytes);
+            assert_eq!(envelope.payload().len() + GossipEnvelope::OVERHEAD, bytes.len());
+        }
+        if let Ok(message) = GossipMessage::decode(bytes, cluster()) {
+            assert_eq!(message.envelope().as_bytes(), bytes);
+        }
+        if let Ok(hello) = Hello::decode(bytes, cluster()) {
+            assert_eq!(hello.as_bytes()[..], *bytes);
+        }
+        if let Ok(Some(opened)) = self.links.open(bytes) {
+            assert_eq!(opened.sender, peer().hello().node_id());
+        }
+        if let Ok(replayed) = replay(bytes) {
+            assert!(replayed.good <= bytes.len());
+        }
+        if let Ok(state) = SavedState::decode(bytes) {
+            assert_eq!(state.encode(), bytes);
+        }
+        if let Ok(ceiling) = decode_ceiling(bytes) {
+            assert_eq!(encode_ceiling(ceiling)[..], *bytes);
+        }
+        drop(read_buckets(bytes));
+    }
+
+    fn take_records(&mut self, bytes: &[u8]) {
+        let root = self.table.root();
+        let read = record::read(bytes);
+        match self.table.merge_bytes(bytes, Time::ZERO) {
+            Ok(merged) => queue_news(&mut self.buffer, &merged.news, &self.table.self_id()).unwrap(),
+            Err(_) => assert_eq!(self.table.root(), root),
+        }
+        // What merges has a form; the other way round signatures and room may be missing.
+        if read.is_ok() {
+            let again = self.table.snapshot_bytes();
+            let mut other = MembershipTable::new(self.table.self_id(), 1_000, self.hasher).unwrap();
+            if self.table.len() < 50 {
+                other.merge_bytes(&again, Time::ZERO).unwrap();
+                assert_eq!(other.root(), self.table.root());
+            }
+        }
+        if self.table.len() > 200 {
+            *self = Self::new();
+        }
+    }
+}
+
+fn peer() -> PairwiseLinks {
+    let keys = KeyManager::from_seed(&[8; 32]);
+    PairwiseLinks::new(&keys, cluster(), 1, [8; 32], 100, IdHashBuilder::new(1))
+}
+
+fn corpus() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let mut all: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
+    let mut peer = peer();
+    let (own, snapshot) = (Node::new(), all[0].clone());
+    peer.establish(own.links.hello()).unwrap();
+    all.push(peer.seal(&own.links.hello().node_id(), 1, b"payload").unwrap());
+    all.push(SavedState { snapshot, seq: 7 }.encode());
+    all.push(encode_ceiling(1 << 40).to_vec());
+    all.push(vec![0; 4_096]);
+    all
+}
+
+/// Changes a few places of an input.
+fn mutate(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], chance: &mut Xoshiro256PlusPlus) {
+    const INTERESTING: [u64; 8] = [0, 1, 0x7F, 0xFF, 0xFFFF, 1 << 32, (1 << 61) - 1, u64::MAX];
+    let mut below = |bound: usize| (chance.next_u64() % bound.max(1) as u64) as usize;
+    for _ in 0..=below(6) {
+        let (at, length) = (below(bytes.len()), bytes.len());
+        match below(8) {
+            0 if length > 0 => bytes[at] ^= 1 << below(8),
+            1 if length > 0 => bytes[at] = below(256) as u8,
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, below(256) as u8),
+            4 => drop(bytes.drain(at..length.min(at + below(32)))),
+            5 => {
+                let word = INTERESTING[below(INTERESTING.len())].to_le_bytes();
+                let width = [1, 2, 4, 8][below(4)].min(length - at.min(length));
+                bytes[at..at + width].copy_from_slice(&word[..width]);
+            }
+            6 => {
+                let piece = bytes[at..length.min(at + below(64))].to_vec();
+                let to = below(length);
+                bytes.splice(to..to, piece);
+            }
+            _ => {
+                let other = &corpus[below(corpus.len())];
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[below(other.len())..]);
+            }
+        }
+    }
+    bytes.truncate(LONGEST);
+}
+
+#[test]
+fn whatever_comes_is_taken_or_refused() {
+    let corpus = corpus();
+    let mut chance = Xoshiro256PlusPlus::seed_from_u64(setting("PALAVER_FUZZ_SEED", 1));
+    let mut node = Node::new();
+    let whole = corpus.len() as u64;
+    for number in 0..whole + setting("PALAVER_FUZZ_INPUTS", 20_000) {
+        let mut bytes = corpus[(number % whole) as usize].clone();
+        if number >= whole {
+            mutate(&mut bytes, &corpus, &mut chance);
+        }
+        if catch_unwind(AssertUnwindSafe(|| node.take(&bytes))).is_err() {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            panic!("input {number} broke a decoder: {hex}");
+        }
+    }
+}
