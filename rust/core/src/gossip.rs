@@ -39,7 +39,11 @@ impl MembershipTable {
             let part = part?;
             match part.kind {
                 record::KIND_STATUS => {
-                    let (id, precedence) = part.status()?;
+                    let (id, bits) = part.status_bits()?;
+                    if self.holds(&id, bits) {
+                        continue; // what two views that agree tell each other all the time
+                    }
+                    let precedence = Precedence::from_bits(bits)?;
                     if self.is_news(&id, precedence) {
                         entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
                     }

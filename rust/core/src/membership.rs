@@ -271,6 +271,11 @@ impl MembershipTable {
         }
     }
 
+    /// Whether the precedence with these bits is the one held of `id`.
+    pub(crate) fn holds(&self, id: &NodeId, bits: u64) -> bool {
+        self.find(id).is_some_and(|row| self.precedences[row].bits() == bits)
+    }
+
     /// Whether `join` would change more than a heartbeat.
     pub(crate) fn is_news(&self, id: &NodeId, precedence: Precedence) -> bool {
         self.find(id).is_none_or(|row| self.as_heard(row, precedence) > self.precedences[row])

@@ -79,12 +79,16 @@ impl Part<'_> {
 
     /// What a status record says.
     pub(crate) fn status(&self) -> Result<(NodeId, Precedence), Error> {
+        let (id, bits) = self.status_bits()?;
+        Ok((id, Precedence::from_bits(bits)?))
+    }
+
+    /// The same with the precedence as it came.
+    pub(crate) fn status_bits(&self) -> Result<(NodeId, u64), Error> {
         let body: &[u8; STATUS] =
             self.body().try_into().map_err(|_| Error::Decode("a status record has 24 bytes"))?;
-        let mut id = [0; 16];
-        id.copy_from_slice(&body[..16]);
-        let bits = u64::from_le_bytes(body[16..].try_into().expect("24 less 16 is 8"));
-        Ok((NodeId::from_bytes(id), Precedence::from_bits(bits)?))
+        let (id, bits) = body.split_first_chunk().expect("24 is more than 16");
+        Ok((NodeId::from_bytes(*id), u64::from_le_bytes(bits.try_into().expect("24 less 16 is 8"))))
     }
 
     pub(crate) fn parse(&self) -> Result<Record, Error> {
