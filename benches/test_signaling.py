@@ -42,9 +42,10 @@ class Sink:
         self.sent = 0
         self.last = b""
 
-    def send(self, message: bytes, droppable: bool = False) -> None:
+    def send(self, message: bytes, droppable: bool = False) -> bool:
         self.sent += 1
         self.last = message
+        return True
 
     def close(self, code: int, reason: str = "") -> None:
         raise AssertionError(f"closed with {code} {reason}")

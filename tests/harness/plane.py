@@ -39,6 +39,8 @@ class Client:
         self.binary = binary
         self.authenticated = False
         self.closed: tuple[int, str] | None = None
+        self.sheds = False
+        """Whether it reads so slowly that droppable events are shed."""
         self.events: list[dict[str, Any]] = []
         self.replies: dict[int | str | None, dict[str, Any]] = {}
         self.raw: list[bytes] = []
@@ -51,9 +53,9 @@ class Client:
 
     # --- the port ---
 
-    def send(self, message: bytes, droppable: bool = False) -> None:
-        if self.closed is not None:
-            return
+    def send(self, message: bytes, droppable: bool = False) -> bool:
+        if self.closed is not None or (droppable and self.sheds):
+            return False
         self.raw.append(message)
         decoded = self._codec.decode(message)
         for one in decoded if isinstance(decoded, list) else [decoded]:
@@ -61,6 +63,7 @@ class Client:
                 self._see(one)
             else:
                 self.replies[one["id"]] = one
+        return True
 
     def close(self, code: int, reason: str = "") -> None:
         if self.closed is None:

@@ -241,7 +241,9 @@ class Plane(RuleBasedStateMachine):
             for participant in room.participants.values():
                 assert set(participant.producers) <= set(room.producers)
                 assert all(consumer.producer in room.producers for consumer in participant.consumers.values())
-                assert participant.links == sum(participant.peer in key[1:] for key in room.links)
+                assert participant.links == {key for key in room.links if participant.peer in key[1:]}
+                opened = sum(link.opener == participant.peer for link in room.links.values())
+                assert participant.links_opened == opened
                 assert participant.role != "observer" or not participant.producers
             assert all(peer in room.participants for key in room.links for peer in key[1:])
 

@@ -87,23 +87,24 @@ class WebSocketConnection:
 
     # --- what the message handler calls ---
 
-    def send(self, message: bytes, droppable: bool = False) -> None:
-        """Queues one message; it leaves with all others of this loop turn.
+    def send(self, message: bytes, droppable: bool = False) -> bool:
+        """Queues one message; it leaves with all others of this loop turn. Returns whether it was queued.
 
         A client that does not read: `droppable` messages are shed above `outbox_shed_bytes`, and nothing is read
         from it, so that it cannot ask for more; above `outbox_close_bytes` it is closed with 4002.
         """
         if self._close_code:
-            return
+            return False
         outbox = self._outbox
         if (
             self._blocked or outbox.size + len(message) > self._table.settings.outbox_shed_bytes
         ) and not self._has_room(len(message), droppable):
-            return
+            return False
         if not outbox.size and not self._corked:
             self._table.flush_soon(self)
         outbox.push_message(BINARY if self.binary else TEXT, message)
         self._table.counters.messages_out += 1
+        return True
 
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is queued and then CLOSE. A code that may not stand in a frame is sent as 1011."""

@@ -93,8 +93,8 @@ class Codec:
             raise ProtocolError("invalid_params", message, path=path) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError("invalid_params", str(error), path="$") from None
-        if not _is_nfc(params):
-            path = next(where for where, text in _texts(params, "$") if not _is_nfc(text))
+        if not is_nfc(params):
+            path = next(where for where, text in _texts(params, "$") if not is_nfc(text))
             raise ProtocolError("invalid_params", "text must be in Unicode NFC", path=path)
         return params
 
@@ -240,7 +240,7 @@ class MsgpackCodec(Codec):
 
 
 _JSON_STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-_PATH: Final = re.compile(r"^(.*?)(?: - at `(?:key in )?(.*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r"^(.*?)(?: - at `(?:key` in `|key in `?)?(.*?)`)?$", re.DOTALL)
 
 
 def split_path(message: str) -> tuple[str, str]:
@@ -317,7 +317,7 @@ _MSGPACK_SIZED: Final = {
 }  # fmt: skip
 
 
-def _is_nfc(value: Any) -> bool:
+def is_nfc(value: Any) -> bool:
     """Whether all text is in Unicode normalization form C: twins that look alike would be two names.
 
     ASCII, which nearly all text is, is told by a flag of the string. An SDP is no name: it is left as it came.
@@ -326,16 +326,16 @@ def _is_nfc(value: Any) -> bool:
     if kind is str:
         return value.isascii() or unicodedata.is_normalized("NFC", value)
     if kind is list:
-        return all(map(_is_nfc, value))
+        return all(map(is_nfc, value))
     if kind is dict:
-        return all(map(_is_nfc, value)) and all(map(_is_nfc, value.values()))
+        return all(map(is_nfc, value)) and all(map(is_nfc, value.values()))
     if isinstance(value, Struct):
         for name in value.__struct_fields__:
             field = getattr(value, name)
             if field.__class__ is str:
                 if not field.isascii() and name != "sdp" and not unicodedata.is_normalized("NFC", field):
                     return False
-            elif field.__class__ not in _NO_TEXT and not _is_nfc(field):
+            elif field.__class__ not in _NO_TEXT and not is_nfc(field):
                 return False
     return True
 

@@ -113,12 +113,16 @@ class TransportState(Event):
 
 
 class MediaMuted(Event):
+    of_producers: ClassVar[bool] = True
+
     peer: str
     producers: list[str]
     by: str
 
 
 class MediaUnmuted(Event):
+    of_producers: ClassVar[bool] = True
+
     peer: str
     producers: list[str]
     by: str
@@ -146,8 +150,6 @@ class ProducerReplaced(Event):
 
 
 class ProducerLayers(Event):
-    of_producers: ClassVar[bool] = True
-
     id: str
     layers: list[Encoding]
     version: int

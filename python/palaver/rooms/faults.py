@@ -53,7 +53,7 @@ class Faults:
         self._timers = timers
         self._clock = clock
         self._entropy = entropy
-        self._held: dict[str, Callable[[], None]] = {}
+        self._held: dict[str, Callable[[], object]] = {}
         """Session → its message that waits to be overtaken."""
 
     def inject(self, fault: Fault) -> None:
@@ -66,7 +66,7 @@ class Faults:
         """Whether what the session sends is lost."""
         return any(each.kind == "partition" and each.concerns(session) for each in self.active)
 
-    def send(self, session: SignalingSession, send: Callable[[], None]) -> None:
+    def send(self, session: SignalingSession, send: Callable[[], object]) -> None:
         """Sends a message, or does to it what the faults say; the first that strikes decides."""
         overtaken = self._held.pop(session.session_id, None)
         if overtaken is not None:
@@ -90,7 +90,7 @@ class Faults:
     def _strikes(self, fault: Fault) -> bool:
         return fault.p >= 1 or int.from_bytes(self._entropy(4), "big") < fault.p * 2**32
 
-    def _hold(self, session: SignalingSession, send: Callable[[], None], ms: float) -> None:
+    def _hold(self, session: SignalingSession, send: Callable[[], object], ms: float) -> None:
         sent = False
 
         def once() -> None:

@@ -55,7 +55,7 @@ class Producer(Struct):
     """Identities that may consume it; None: everybody."""
     paused_by_self: bool = False
     paused_by_moderator: bool = False
-    generation: int = 0
+    generation: int = -1
     """Of its track; a replaceTrack carries a larger one."""
     version: int = 1
     """Of its encodings."""
@@ -128,6 +128,9 @@ class EarlyCandidates:
     def __init__(self) -> None:
         self._kept: list[tuple[float, int, list[Candidate | str], bool]] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
     def keep(self, generation: int, candidates: list[Candidate | str], end: bool, now: float) -> bool:
         """Keeps them, or returns False where that would be more than 64."""
         self._kept = [kept for kept in self._kept if kept[0] > now - EARLY_SECONDS]
@@ -157,6 +160,7 @@ class WebRtcTransport:
         "offering",
         "restarts",
         "state",
+        "used",
     )
 
     def __init__(self, id: str) -> None:
@@ -168,6 +172,13 @@ class WebRtcTransport:
         self.offering: int | None = None
         """Generation of an offer that the media node is working on."""
         self.fingerprints: frozenset[str] | None = None
+        self.used = False
+        """Whether a producer, a consumer or a fingerprint was named for it."""
         self.early = EarlyCandidates()
         self.restarts: list[float] = []
         """When iceRestart was called lately."""
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it has nothing but its name: a refused offer leaves none behind."""
+        return not self.used and self.generation is None and self.fingerprints is None and not self.early

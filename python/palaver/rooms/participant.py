@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from palaver.protocol.events import Event
 from palaver.protocol.methods.session import PeerInfo
 from palaver.protocol.types import Role
 from palaver.rooms.media import Consumer, Producer, WebRtcTransport
@@ -29,6 +30,7 @@ class Participant:
         "grants",
         "identity",
         "links",
+        "links_opened",
         "media_errors",
         "name",
         "peer",
@@ -67,14 +69,16 @@ class Participant:
         self.consumers: dict[str, Consumer] = {}
         self.closed_ids: dict[str, None] = {}
         self.quality = Quality()
-        self.stats: dict[str, StatsRing] = {}
-        """Producer or consumer id → its samples."""
+        self.stats: dict[tuple[Literal["producer", "consumer"], str], StatsRing] = {}
+        """What is measured and its id → its samples."""
         self.traces: tuple[frozenset[str], float] | None = None
         """Names of the traces it subscribed to, and until when."""
         self.media_errors: list[float] = []
         """When it reported one lately."""
-        self.links = 0
-        """Peer-to-peer connections that it is one end of."""
+        self.links: set[tuple[str, str, str]] = set()
+        """Keys of the peer-to-peer connections that it is one end of."""
+        self.links_opened = 0
+        """How many of them it opened: these count against its limit, so that nobody else can use it up."""
 
     @property
     def rank(self) -> int:
@@ -102,8 +106,16 @@ class Participant:
         suspended = self.session.suspended_shown
         return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
 
+    def cares_for(self, event: Event) -> bool:
+        """Whether an event of producers is told even to `subscribe:"none"`: of one's own, or one that one consumes."""
+        producer = getattr(event, "id", None)
+        return getattr(event, "peer", None) == self.peer or any(
+            consumer.producer == producer for consumer in self.consumers.values()
+        )
+
     def remember_closed(self, id: str) -> None:
-        self.stats.pop(id, None)
+        self.stats.pop(("producer", id), None)
+        self.stats.pop(("consumer", id), None)
         self.closed_ids[id] = None
         if len(self.closed_ids) > REMEMBERED_IDS:
             del self.closed_ids[next(iter(self.closed_ids))]

@@ -12,9 +12,11 @@ from palaver.rooms.media import EARLY_CANDIDATES, EarlyCandidates
 class PeerLink:
     """One peer-to-peer connection. At most one offer is open; when two cross (glare), the smaller peer id yields."""
 
-    __slots__ = ("_answered", "_early", "_offers", "generation", "offerer", "restarts")
+    __slots__ = ("_answered", "_early", "_offers", "generation", "offerer", "opener", "restarts")
 
-    def __init__(self) -> None:
+    def __init__(self, opener: str) -> None:
+        self.opener = opener
+        """Who mentioned it first."""
         self.generation = -1
         """Of the last offer that was delivered, whoever made it; -1 before the first."""
         self.offerer: str | None = None
@@ -36,6 +38,10 @@ class PeerLink:
                 return "repeat"
             raise ProtocolError("stale_generation", f"your last offer had generation {last}", generation=last)
         glare = self.offerer == receiver
+        if not glare and generation <= self.generation:
+            raise ProtocolError(
+                "stale_generation", f"the current generation is {self.generation}", generation=self.generation
+            )
         if glare and receiver > sender:
             raise ProtocolError("conflict", "the other peer's offer came first, answer it", winner=receiver)
         self._offers[sender] = self.generation = generation

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, Literal
 
+import msgspec
+
 Trend = Literal["up", "steady", "down"]
 
 STATS_SECONDS: Final = 300.0
-STATS_SAMPLES: Final = 300
-"""Kept per producer or consumer: five minutes at one a second."""
+STATS_BYTES: Final = 32 * 1024
+"""Kept per producer or consumer, encoded; older samples go first."""
 TOLD_SECONDS: Final = 2.0
 """peerQuality is told at most this often per participant."""
 
@@ -35,11 +37,13 @@ def score(rtt_ms: float, jitter_ms: float, loss: float) -> float:
 class Quality:
     """The quality that a participant reported: smoothed, with a trend, and what the others were told of it."""
 
-    __slots__ = ("_told", "_told_at", "score", "trend")
+    __slots__ = ("_told", "_told_at", "score", "trend", "waiting")
 
     def __init__(self) -> None:
         self.score: float | None = None
         self.trend: Trend = "steady"
+        self.waiting = False
+        """Whether a change is to be told as soon as 2 s have passed."""
         self._told: int | None = None
         self._told_at = float("-inf")
 
@@ -53,28 +57,41 @@ class Quality:
 
     def to_tell(self, now: float) -> bool:
         """Whether the others are to be told now: the bucket (the rounded score) changed, and 2 s have passed."""
-        if self.score is None or round(self.score) == self._told or now < self._told_at + TOLD_SECONDS:
+        if self.score is None or round(self.score) == self._told or now < self.next_telling:
             return False
         self._told, self._told_at = round(self.score), now
         return True
 
+    @property
+    def next_telling(self) -> float:
+        return self._told_at + TOLD_SECONDS
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the others know another bucket than the present one."""
+        return self.score is not None and round(self.score) != self._told
+
 
 class StatsRing:
-    """The samples of one producer or consumer: five minutes, at most 300."""
+    """The samples of one producer or consumer: five minutes, at most 32 KiB. They stay encoded until somebody asks."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_bytes", "_kept")
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[float, dict[str, Any]]] = deque(maxlen=STATS_SAMPLES)
+        self._kept: deque[tuple[float, bytes]] = deque()
+        self._bytes = 0
 
     def add(self, samples: list[dict[str, Any]], now: float) -> None:
-        self._kept.extend((now, sample) for sample in samples)
+        for sample in samples:
+            encoded = msgspec.json.encode(sample)
+            self._kept.append((now, encoded))
+            self._bytes += len(encoded)
         self._forget(now)
 
     def read(self, now: float) -> list[dict[str, Any]]:
         self._forget(now)
-        return [sample for _, sample in self._kept]
+        return [msgspec.json.decode(encoded) for _, encoded in self._kept]
 
     def _forget(self, now: float) -> None:
-        while self._kept and self._kept[0][0] < now - STATS_SECONDS:
-            self._kept.popleft()
+        while self._kept and (self._kept[0][0] < now - STATS_SECONDS or self._bytes > STATS_BYTES):
+            self._bytes -= len(self._kept.popleft()[1])

@@ -14,6 +14,7 @@ from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
+from palaver.rooms.mutes import Mutes
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
@@ -21,18 +22,6 @@ from palaver.rooms.role import Grants
 from palaver.rooms.timers import Timer
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
-
-
-class RoomMute(Struct, frozen=True):
-    """A mute of the whole room, which also holds for those who join later."""
-
-    source: Source | None
-    """None: every source."""
-    excepted: frozenset[str]
-    """Peers that it does not touch."""
-
-    def covers(self, peer: str, source: Source) -> bool:
-        return peer not in self.excepted and self.source in (None, source)
 
 
 class RoomLock(Struct, frozen=True):
@@ -67,7 +56,7 @@ class Room:
         self.producers: dict[str, Producer] = {}
         self.links: dict[tuple[str, str, str], PeerLink] = {}
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
-        self.mutes: list[RoomMute] = []
+        self.mutes = Mutes()
         self.lock: RoomLock | None = None
         self.timers: dict[Literal["empty", "end"], Timer] = {}
         """When the room goes: some time after the last has left, and at the end of its own time."""
@@ -92,7 +81,13 @@ class Room:
     def is_visible(self, entry: Entry, participant: Participant) -> bool:
         """Whether an event is meant for this participant."""
         peer, to = participant.peer, entry.to
-        if peer == entry.but or (entry.event.of_producers and participant.subscribe == "none"):
+        if peer == entry.but:
+            return False
+        if (
+            entry.event.of_producers
+            and participant.subscribe == "none"
+            and not participant.cares_for(entry.event)
+        ):
             return False
         return to is None or (peer == to if isinstance(to, str) else peer in to)
 
@@ -118,6 +113,11 @@ class Room:
                         participant.session.push(entry)
             entry.settle()
 
+    def shown(self, by: str) -> str:
+        """Who did something, as the others are told: a hidden participant is nobody they know."""
+        actor = self.participants.get(by)
+        return "hidden" if actor is not None and actor.hidden else by
+
     def tell_moderators(self, event: Event) -> None:
         self.tell(event, to=frozenset(p.peer for p in self.participants.values() if p.is_moderator))
 
@@ -129,7 +129,10 @@ class Room:
             return False
         self.lock = lock
         self.version += 1
-        told = events.RoomUnlocked(by) if lock is None else events.RoomLocked(by, lock.mode, lock.message)
+        shown = self.shown(by)
+        told = (
+            events.RoomUnlocked(shown) if lock is None else events.RoomLocked(shown, lock.mode, lock.message)
+        )
         self.tell(told, but=by)
         return True
 
@@ -140,9 +143,10 @@ class Room:
         participant.role = role
         self.version += 1
         others = frozenset(self.participants) - {participant.peer, by}
-        self.tell(events.PeerRole(participant.peer, role, by), to=others)
+        if not participant.hidden:
+            self.tell(events.PeerRole(participant.peer, role, self.shown(by)), to=others)
         if participant.peer != by:
-            self.tell(events.YouRole(role, participant.effective_grants, by), to=participant.peer)
+            self.tell(events.YouRole(role, participant.effective_grants, self.shown(by)), to=participant.peer)
         if role == "observer":
             for producer in list(participant.producers.values()):
                 self.close_producer(producer, by=by, reason="role")
@@ -183,13 +187,13 @@ class Room:
         for transport in participant.transports.values():
             if self.media is not None:
                 self.media.close_transport(self.handle(participant, transport.id))
-        if participant.links:
-            for key in [key for key in self.links if peer in key[1:]]:
-                other = key[2] if key[1] == peer else key[1]
-                self.participants[other].links -= 1
-                del self.links[key]
+        for key in participant.links:
+            link = self.links.pop(key)
+            other = self.participants[key[2] if key[1] == peer else key[1]]
+            other.links.remove(key)
+            other.links_opened -= link.opener == other.peer
         if not participant.hidden:
-            self.tell(events.PeerLeft(peer, reason, by), but=peer)
+            self.tell(events.PeerLeft(peer, reason, by and self.shown(by)), but=peer)
         self.deliver()  # while they still have a seat: what was meant for them reaches them
         del self.participants[peer]
         if self.peer_of.get(participant.identity) == peer:
@@ -206,10 +210,13 @@ class Room:
         return self.links.get((transport, one, other) if one < other else (transport, other, one))
 
     def add_link(self, transport: str, one: Participant, other: Participant) -> PeerLink:
+        """Opens a connection of `one` with another; it counts for the one that opened it."""
         smaller, larger = sorted((one.peer, other.peer))
-        link = self.links[transport, smaller, larger] = PeerLink()
-        one.links += 1
-        other.links += 1
+        key = (transport, smaller, larger)
+        link = self.links[key] = PeerLink(one.peer)
+        one.links.add(key)
+        other.links.add(key)
+        one.links_opened += 1
         return link
 
     def handle(self, participant: Participant, transport: str) -> TransportHandle:
@@ -240,7 +247,7 @@ class Room:
         ]
 
     def add_producer(self, owner: Participant, producer: Producer) -> None:
-        producer.paused_by_moderator = any(mute.covers(owner.peer, producer.source) for mute in self.mutes)
+        producer.paused_by_moderator = self.mutes.covers(owner.identity, producer.source)
         self.producers[producer.id] = owner.producers[producer.id] = producer
         self.version += 1
         added = events.ProducerAdded(
@@ -292,6 +299,8 @@ class Room:
     ) -> None:
         """Notes the new track of a producer; consumers stay as they are."""
         producer.generation, producer.source = generation, source
+        if self.mutes.covers(self.participants[producer.peer].identity, source):
+            self.set_paused(producer, by="", moderator_bit=True)
         if label is not None:
             producer.label = label
         if mid is not None and mid != producer.mid:

@@ -40,7 +40,7 @@ class Sink(Protocol):
     @property
     def binary(self) -> bool: ...
 
-    def send(self, message: bytes, droppable: bool = False) -> None: ...
+    def send(self, message: bytes, droppable: bool = False) -> bool: ...
 
     def close(self, code: int, reason: str = "") -> None: ...
 
@@ -127,12 +127,12 @@ class SignalingSession:
         if sink is None or self.corked or entry.seq <= self.last_seq:
             return
         message = entry.message(self.codec, self.last_seq)
-        self.last_seq = entry.seq
         faults = self.room.faults if self.room is not None else None
         if faults is not None and faults.active:
+            self.last_seq = entry.seq
             faults.send(self, partial(sink.send, message, entry.event.droppable))
-        else:
-            sink.send(message, entry.event.droppable)
+        elif sink.send(message, entry.event.droppable) or not entry.event.droppable:
+            self.last_seq = entry.seq  # what was shed leaves no gap: the next event names the one before it
 
     def uncork(self) -> None:
         """Sends what came since the cork went in; a log that no longer reaches back is a gap the client must resume over."""

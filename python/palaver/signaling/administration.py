@@ -30,6 +30,8 @@ class Principal(Struct, frozen=True):
     """As the others are told (`by`)."""
     rank: int
     """They act on those below."""
+    room: str = ""
+    """The room that their token is bound to; empty: none, they may rule over every room."""
 
 
 OPERATOR: Final = Principal("operator", "operator", max(RANK.values()) + 1)
@@ -37,7 +39,8 @@ OPERATOR: Final = Principal("operator", "operator", max(RANK.values()) + 1)
 
 
 def participant_as_principal(participant: Participant) -> Principal:
-    return Principal(participant.identity, participant.peer, participant.rank)
+    shown = "hidden" if participant.hidden else participant.peer
+    return Principal(participant.identity, shown, participant.rank, participant.grants.room)
 
 
 class Administration:
@@ -76,6 +79,10 @@ class Administration:
             raise ProtocolError("not_found", "there is no such participant", path="$.peer")
         if target is not None and target.rank >= actor.rank:
             raise ProtocolError("forbidden", "nobody kicks at or above their own role", need="role")
+        if target is None and actor.rank < RANK["owner"]:
+            raise ProtocolError("forbidden", "only an owner rules over who is absent", need="role")
+        if params.ban is not None and params.ban.scope == "all" and actor.room:
+            raise ProtocolError("forbidden", "a token for one room bans from that room only", need="room")
         identity = target.identity if target is not None else params.identity
         assert identity is not None, "one of the two was named"
         rulings = []
@@ -89,6 +96,8 @@ class Administration:
         ban_id = next((each.id for each in rulings if each.kind == "ban"), None)
         if target is not None:
             self._end(room, target, actor, params.reason, ban_id)
+        if rulings:
+            self._end_stays(identity, actor, params.reason, ban_id)
         return KickUserResult(target is not None, True, ban_id)
 
     def ban(
@@ -100,15 +109,24 @@ class Administration:
         """
         ban = self._ban(identity, room, ttl_seconds, reason, actor)
         self._rulings.add([ban])
-        covered = [room] if room else list(self._sessions.rooms)
+        return ban, self._end_stays(identity, actor, reason, ban.id)
+
+    def _end_stays(self, identity: str, actor: Principal, reason: str, ban_id: str | None) -> int:
+        """Ends the identity's stays that rulings no longer allow, in whatever room. Returns how many."""
         ended = 0
-        for each in covered:
-            present = self._sessions.rooms.get(each)
-            peer = present.peer_of.get(identity) if present is not None else None
-            if present is not None and peer is not None:
-                self._end(present, present.participants[peer], actor, reason, ban.id)
+        for room in list(self._sessions.rooms.values()):
+            peer = room.peer_of.get(identity)
+            if peer is None:
+                continue
+            target = room.participants[peer]
+            try:
+                self._rulings.check_ban(identity, room.id, self._wall())
+                if target.session.claims is not None:
+                    self._rulings.check_token(target.session.claims, self._wall(), room.id)
+            except ProtocolError:
+                self._end(room, target, actor, reason, ban_id)
                 ended += 1
-        return ban, ended
+        return ended
 
     def bans(self) -> list[Ruling]:
         """The bans in force, oldest first."""
@@ -134,7 +152,13 @@ class Administration:
     def _revocation(self, identity: str, before: float, actor: Principal) -> Ruling:
         now = self._wall()
         return Ruling(
-            self._sessions.new_id("b"), "revoke", identity, now, actor.identity, before=min(before, now)
+            self._sessions.new_id("b"),
+            "revoke",
+            identity,
+            now,
+            actor.identity,
+            actor.room,
+            before=min(before, now),
         )
 
     def _end(

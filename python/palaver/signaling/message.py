@@ -18,7 +18,17 @@ from palaver.signaling.rate_limit import Meter
 class Caller:
     """One connection with what belongs to it alone: its session, what it has used, its recent errors."""
 
-    __slots__ = ("address", "connection", "early", "errors", "identity", "meter", "session", "since")
+    __slots__ = (
+        "address",
+        "connection",
+        "early",
+        "errors",
+        "identity",
+        "meter",
+        "refusals",
+        "session",
+        "since",
+    )
 
     def __init__(
         self, connection: Connection, session: SignalingSession, meter: Meter, address: Meter
@@ -34,6 +44,9 @@ class Caller:
         self.early = 0
         """Requests before authentication."""
         self.errors: list[float] = []
+        """When it was refused lately, but for rate limits."""
+        self.refusals = 0
+        """How often in a row it went over a rate limit."""
         self.since = 0.0
         """When it was connected; set by whoever has the clock."""
 

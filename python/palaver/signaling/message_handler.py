@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET, Raw
 
@@ -29,6 +29,9 @@ from palaver.signaling.ports import Connection
 from palaver.signaling.router import Outcome, SignalingRouter
 
 log = logging.getLogger(__name__)
+
+MAX_REFUSALS: Final = 100
+"""Requests over a rate limit in a row, with none that succeeds between them, that close with 4013."""
 Respond = Callable[[bytes | None, Message | None], None]
 """Takes a reply (None for a notification's), and the message whose events may follow once the reply is out."""
 
@@ -156,6 +159,7 @@ class SignalingMessageHandler:
             self._succeed(message, result, respond)
 
     def _succeed(self, message: Message, result: Any, respond: Respond) -> None:
+        message.caller.refusals = 0
         respond(message.codec.reply(message.id, result) if message.id is not UNSET else None, message)
 
     def _fail(self, message: Message, error: Exception, respond: Respond) -> None:
@@ -181,7 +185,9 @@ class SignalingMessageHandler:
         self, caller: Caller, codec: Codec, id: int | str | None, error: ProtocolError, now: float
     ) -> bytes:
         self.errors[error.reason] = self.errors.get(error.reason, 0) + 1
-        if not isinstance(error, Shed):
+        if error.reason == "rate_limited":
+            caller.refusals += not isinstance(error, Shed)
+        else:
             recent = [
                 when for when in caller.errors if when > now - self._settings.limits.error_window_seconds
             ]
@@ -195,8 +201,12 @@ class SignalingMessageHandler:
             if message is not None:
                 self._settle(message)
         caller = self._callers.get(connection.id)
-        if caller is not None and len(caller.errors) >= self._settings.limits.errors_per_window:
+        if caller is None:
+            return
+        if len(caller.errors) >= self._settings.limits.errors_per_window:
             connection.close(CloseCode.TOO_MANY_ERRORS, "too many errors")
+        elif caller.refusals > MAX_REFUSALS:
+            connection.close(CloseCode.RATE_LIMITED, "it goes on over its rate limit")
 
 
 class _Batch:

@@ -110,6 +110,8 @@ class SignalingPlane:
         room = self.sessions.rooms.get(handle.room)
         participant = room.participants.get(handle.peer) if room is not None else None
         transport = participant.transports.get(handle.transport) if participant is not None else None
+        if state == "closed":
+            state = "failed"  # the client knows four states; from this one, too, it makes a new offer
         if room is None or transport is None or transport.state == state:
             return
         transport.state = state

@@ -50,8 +50,10 @@ class Connection(Protocol):
     authenticated: bool
     """Set by signaling: a connection that is not authenticated in time is closed, and has the small message limit."""
 
-    def send(self, message: bytes, droppable: bool = False) -> None:
-        """Queues one message for the client. A droppable one is shed when the queue is long."""
+    def send(self, message: bytes, droppable: bool = False) -> bool:
+        """Queues one message for the client. Returns False where it was not: it is droppable and the queue is long,
+        or the connection closes."""
+        ...
 
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is queued, then a CLOSE frame. `code` is an RFC 6455 or palaver close code; later sends are ignored."""

@@ -31,6 +31,8 @@ class Publishing:
         self.check_source(grants, role, params.kind, params.source)
 
     def check_source(self, grants: Grants, role: str, kind: Kind, source: Source) -> None:
+        if grants.hidden:
+            raise ProtocolError("forbidden", "a hidden participant publishes nothing", need="hidden")
         if source not in SOURCES_OF[kind]:
             allowed = " or ".join(SOURCES_OF[kind])
             raise ProtocolError("invalid_params", f"{kind} has the source {allowed}", path="$.source")
@@ -82,7 +84,7 @@ class Publishing:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.producers_per_peer} producers per participant"
             )
-        self.transport(owner, params.transport)
+        self.transport(owner, params.transport).used = True
         producer = Producer(
             id=params.id or self._sessions.new_id("pr"),
             peer=owner.peer,

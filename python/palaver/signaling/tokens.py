@@ -11,8 +11,9 @@ import jwt
 import msgspec
 from msgspec import Meta, Struct
 
+from palaver.protocol.codec import is_nfc
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.types import Attributes, Name, Role, Source
+from palaver.protocol.types import Attributes, Name, Role, Source, Text
 from palaver.rooms.role import RANK, Claims, Grants
 from palaver.settings import AuthSettings
 from palaver.signaling.keys import Key, Keys, load_keys
@@ -44,7 +45,7 @@ class _Payload(Struct):
     iat: Seconds | None = None
     jti: Annotated[str, Meta(max_length=128)] | None = None
     aud: str | list[str] | None = None
-    name: Annotated[str, Meta(max_length=128)] | None = None
+    name: Text | None = None
     attributes: Attributes | None = None
     role: Role | None = None
     chaos: bool = False
@@ -148,7 +149,7 @@ class TokenVerifier:
                     "verify_jti": False,
                 },
             )
-            return msgspec.convert(payload, _Payload), key_id
+            return _checked(msgspec.convert(payload, _Payload)), key_id
         except jwt.InvalidAlgorithmError:
             raise ProtocolError("token_invalid", f"this key signs with {key.algorithm} only") from None
         except jwt.PyJWTError:
@@ -175,6 +176,13 @@ class TokenVerifier:
             audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud or []
             if settings.audience not in audiences:
                 raise ProtocolError("token_invalid", "the token is for another audience (aud)")
+
+
+def _checked(payload: _Payload) -> _Payload:
+    """Names in a token follow the rules for names on the wire. Raises ProtocolError token_invalid."""
+    if not is_nfc(payload):
+        raise ProtocolError("token_invalid", "names in a token must be in Unicode NFC")
+    return payload
 
 
 def _claims(payload: _Payload, key_id: str) -> Claims:

@@ -39,9 +39,10 @@ def test_quality_is_told_when_its_bucket_changes_and_at_most_every_two_seconds(s
         bad = alice.call("networkQuality", rttMs=900, lossUp=0.4, lossDown=0.3, jitterMs=80)
     assert bad["score"] < 1
     assert bob.take("peerQuality") == []
-    stage.advance(2)
-    alice.call("networkQuality", rttMs=900, lossUp=0.4, lossDown=0.3, jitterMs=80)
+    stage.advance(2)  # the last change is told by itself
     (told,) = bob.take("peerQuality")
+    stage.advance(60)
+    assert bob.take("peerQuality") == []
     assert told["peer"] == alice.peer
     assert bob.call("networkQuality", peer=alice.peer)["score"] == told["score"]
     with pytest.raises(Refusal, match="invalid_params"):
@@ -67,7 +68,8 @@ def test_statistics_are_kept_for_five_minutes(stage: Stage) -> None:
         alice.call("audioStats", producer="cam")
     for _ in range(10):
         alice.call("videoStats", producer="cam", samples=[sample] * 64)
-    assert len(alice.call("videoStats", producer="cam")["stats"]) == 300
+    kept = alice.call("videoStats", producer="cam")["stats"]
+    assert 300 < len(kept) < 500  # 32 KiB of them
 
 
 def test_media_errors_climb_a_ladder_of_advice(stage: Stage) -> None:

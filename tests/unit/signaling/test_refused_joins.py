@@ -82,7 +82,7 @@ class SlowMedia:
         self.closed: list[Any] = []
 
     async def accept_offer(self, *_: Any) -> Answer:
-        await _turn()
+        await Turn()
         return Answer("v=0\r\n", {})
 
     def close_transport(self, handle: Any) -> None:
@@ -92,7 +92,7 @@ class SlowMedia:
         return lambda *_: None
 
 
-class _turn:
+class Turn:
     def __await__(self) -> Any:
         yield
 

@@ -92,7 +92,7 @@ class ConsumerHandler:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.consumers_per_peer} consumers per participant"
             )
-        self._publishing.transport(participant, item.transport)
+        self._publishing.transport(participant, item.transport).used = True
         consumer = Consumer(
             id=item.id or self._sessions.new_id("c"),
             peer=participant.peer,
@@ -101,6 +101,8 @@ class ConsumerHandler:
             kind=producer.kind,
             paused=item.paused,
             priority=item.priority,
+            spatial=(item.layers or {}).get("spatial", 7),
+            temporal=(item.layers or {}).get("temporal", 7),
         )
         room.add_consumer(participant, consumer)
         media = self._streams.find_node(room)

@@ -24,7 +24,7 @@ from palaver.protocol.methods.session import Empty
 from palaver.rooms.media import Consumer, Producer
 from palaver.rooms.participant import Participant
 from palaver.rooms.quality import StatsRing, score
-from palaver.rooms.room import Room, RoomMute
+from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.admission import require_moderator
 from palaver.signaling.message import Message
@@ -52,6 +52,10 @@ NOT_OURS: Final = frozenset(
 ERROR_WINDOW: Final = 30.0
 """Seconds within which errors of one participant climb the ladder of advice."""
 
+MAX_RINGS: Final = 64
+"""Producers and consumers of one participant whose statistics are kept at once."""
+
+Measured = tuple[Literal["producer", "consumer"], str]
 Advice = Literal["ice_restart", "turn_tls", "rejoin", "none"]
 
 
@@ -78,17 +82,30 @@ class MediaControlHandler:
         room, participant = message.seat
         if params.peer is not None and params.peer != participant.peer:
             other = room.participants.get(params.peer)
-            if other is None:
+            if other is None or other.hidden:
                 raise ProtocolError("not_found", "there is no such peer in this room", path="$.peer")
             return NetworkQualityResult(other.quality.score, other.quality.trend)
         losses = [loss for loss in (params.loss_up, params.loss_down) if loss is not None]
         quality = participant.quality
         if losses or params.rtt_ms is not None or params.jitter_ms is not None:
             quality.report(score(params.rtt_ms or 0.0, params.jitter_ms or 0.0, max(losses, default=0.0)))
-            if quality.score is not None and quality.to_tell(message.now) and not participant.hidden:
-                told = events.PeerQuality(participant.peer, quality.score, quality.trend)
-                room.tell(told, but=participant.peer)
+            self._tell_quality(room, participant, message.now)
         return NetworkQualityResult(quality.score, quality.trend)
+
+    def _tell_quality(self, room: Room, participant: Participant, now: float) -> None:
+        """Tells a changed bucket, now or as soon as 2 s have passed since the last: the last change is not lost."""
+        quality = participant.quality
+        quality.waiting = quality.waiting and now < quality.next_telling
+        if participant.hidden or participant.session.room is not room or quality.score is None:
+            return
+        if quality.to_tell(now):
+            room.tell(
+                events.PeerQuality(participant.peer, quality.score, quality.trend), but=participant.peer
+            )
+        elif quality.has_news and not quality.waiting:
+            quality.waiting = True
+            when = quality.next_telling
+            self._sessions.timers.at(when, partial(self._tell_quality, room, participant, when))
 
     def stats(self, kind: str, message: Message, params: Stats) -> Empty | StatsResult:
         """Keeps samples of a producer or consumer, or (without samples) returns those of the last five minutes."""
@@ -96,16 +113,19 @@ class MediaControlHandler:
         if (params.producer is None) == (params.consumer is None):
             raise ProtocolError("invalid_params", "name a producer or a consumer", path="$.producer")
         owner, media = self._measured(room, participant, params)
+        key: Measured = ("producer" if params.producer is not None else "consumer", media.id)
         if media.kind != kind:
             raise ProtocolError(
                 "invalid_params", f"this carries {media.kind}: use {media.kind}Stats", path="$"
             )
         if params.samples is None:
-            ring = owner.stats.get(media.id)
+            ring = owner.stats.get(key)
             return StatsResult(ring.read(message.now) if ring is not None else [])
         if owner is not participant:
             raise ProtocolError("forbidden", "statistics are reported by those who measure them")
-        owner.stats.setdefault(media.id, StatsRing()).add(params.samples, message.now)
+        if key not in owner.stats and len(owner.stats) >= MAX_RINGS:
+            del owner.stats[next(iter(owner.stats))]
+        owner.stats.setdefault(key, StatsRing()).add(params.samples, message.now)
         return Empty()
 
     def _measured(
@@ -165,11 +185,15 @@ class MediaControlHandler:
                 each for each in producers if not (each.paused_by_self if own else each.paused_by_moderator)
             ]
             for producer in muted:
-                bits = {"self_bit": True} if own else {"moderator_bit": True}
-                affected += room.set_paused(producer, by=actor.peer, **bits)
+                if own:
+                    affected += room.set_paused(producer, by=actor.peer, self_bit=True)
+                else:
+                    room.mutes.mute(owner.identity, producer.source)
+                    affected += room.set_paused(producer, by=actor.peer, moderator_bit=True)
             self._tell(room, actor, owner, muted, events.MediaMuted)
             if muted and not own:
-                room.tell(events.YouMuted(actor.peer, [each.id for each in muted]), to=owner.peer)
+                told = events.YouMuted(room.shown(actor.peer), [each.id for each in muted])
+                room.tell(told, to=owner.peer)
         return MuteResult(affected, 0)
 
     def unmute(self, message: Message, params: Mute) -> MuteResult:
@@ -177,20 +201,23 @@ class MediaControlHandler:
         room, actor = message.seat
         affected = asked = 0
         for owner, producers in self._targets(room, actor, params.target, muting=False).items():
-            own = owner is actor
+            own, moderates = owner is actor, actor.is_moderator
             lifted = [
-                each for each in producers if (each.paused_by_self if own else each.paused_by_moderator)
+                each
+                for each in producers
+                if (own and each.paused_by_self) or (moderates and each.paused_by_moderator)
             ]
             for producer in lifted:
-                if own:
-                    affected += room.set_paused(producer, by=actor.peer, self_bit=False)
-                else:
-                    closed = producer.paused_by_self or producer.source in PRIVATE
-                    affected += room.set_paused(producer, by=actor.peer, self_bit=closed, moderator_bit=False)
+                if moderates:
+                    room.mutes.unmute(owner.identity, producer.source)
+                closed = not own and (producer.paused_by_self or producer.source in PRIVATE)
+                affected += room.set_paused(
+                    producer, by=actor.peer, self_bit=closed, moderator_bit=False if moderates else None
+                )
             self._tell(room, actor, owner, lifted, events.MediaUnmuted)
             waiting = [each.id for each in producers if each.paused_by_self]
             if waiting and not own:
-                room.tell(events.YouUnmuteRequested(actor.peer, waiting), to=owner.peer)
+                room.tell(events.YouUnmuteRequested(room.shown(actor.peer), waiting), to=owner.peer)
                 asked += 1
         return MuteResult(affected, asked)
 
@@ -202,9 +229,15 @@ class MediaControlHandler:
         producers: list[Producer],
         kind: type[events.MediaMuted] | type[events.MediaUnmuted],
     ) -> None:
-        if producers:
-            others = {each.peer for each in room.participants.values()} - {actor.peer, owner.peer}
-            room.tell(kind(owner.peer, [each.id for each in producers], actor.peer), to=others)
+        """Tells those not involved, of each producer only those who may know of it."""
+        others = frozenset(room.participants) - {actor.peer, owner.peer}
+        audiences: dict[frozenset[str], list[str]] = {}
+        for producer in producers:
+            audience = room.audience_of(producer)
+            audiences.setdefault(others if audience is None else others & audience, []).append(producer.id)
+        for audience, ids in audiences.items():
+            if audience:
+                room.tell(kind(owner.peer, ids, room.shown(actor.peer)), to=audience)
 
     def _targets(
         self, room: Room, actor: Participant, target: str | MuteTarget, muting: bool
@@ -230,16 +263,17 @@ class MediaControlHandler:
             self._check(actor, owner.peer)
             return {owner: self._of_source(owner, target)}
         require_moderator(actor)
-        excepted = frozenset([*(target.all_except or ()), actor.peer])
-        room.mutes = [
-            each for each in room.mutes if target.source is not None and each.source != target.source
-        ]
+        peers = {*(target.all_except or ())}
+        excepted = {each.identity for each in room.participants.values() if each.peer in peers} | peers
         if muting:
-            room.mutes.append(RoomMute(target.source, excepted))
+            excepted.add(actor.identity)
+            room.mutes.mute_all(target.source, excepted)
+        else:
+            room.mutes.unmute_all(target.source)
         return {
             owner: self._of_source(owner, target)
             for owner in room.participants.values()
-            if owner.peer not in excepted
+            if owner.identity not in excepted
         }
 
     def _of_source(self, owner: Participant, target: MuteTarget) -> list[Producer]:

@@ -96,6 +96,8 @@ class ProducerHandler:
         if producer.peer == participant.peer:
             room.set_paused(producer, by=participant.peer, self_bit=paused)
         elif participant.is_moderator:
+            owner = room.participants[producer.peer].identity
+            (room.mutes.mute if paused else room.mutes.unmute)(owner, producer.source)
             room.set_paused(producer, by=participant.peer, moderator_bit=paused)
         else:
             raise ProtocolError(

@@ -28,6 +28,7 @@ from palaver.protocol.methods.session import (
     Unchanged,
     You,
 )
+from palaver.rooms.media import Producer
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK, Claims
 from palaver.rooms.room import Room
@@ -258,24 +259,28 @@ class SessionHandler:
         fields = params.fields or ["counts", "peers", "producers"]
         result = RoomInfoResult(room.head, room.version)
         present = list(room.visible_participants())
+        viewer = message.session.participant if room is own else None
         start = self._page_start(params.cursor)
         if "counts" in fields:
-            producers = sum(1 for each in room.producers.values())
+            producers = sum(self._may_list(room, viewer, each) for each in room.producers.values())
             result.counts = {"peers": len(present), "producers": producers}
         if "peers" in fields:
             result.peers = [each.info for each in present[start : start + PAGE]]
         if "producers" in fields:
             page = present[start : start + PAGE]
-            viewer = message.session.participant if room is own else None
             result.producers = [
                 producer.info
                 for each in page
                 for producer in each.producers.values()
-                if viewer is None or room.may_see(viewer, producer)
+                if self._may_list(room, viewer, producer)
             ]
         if start + PAGE < len(present) and ("peers" in fields or "producers" in fields):
             result.cursor = str(start + PAGE)
         return result
+
+    def _may_list(self, room: Room, viewer: Participant | None, producer: Producer) -> bool:
+        """Whether a producer is shown to a participant, or (None) to an outsider with roomList."""
+        return producer.allow is None if viewer is None else room.may_see(viewer, producer)
 
     def _page_start(self, cursor: str | None) -> int:
         if cursor is None:

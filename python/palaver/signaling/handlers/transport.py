@@ -26,7 +26,7 @@ from palaver.rooms.room import Room
 from palaver.settings import LiveSettings
 from palaver.signaling.message import Message
 from palaver.signaling.negotiation import Negotiation
-from palaver.signaling.ports import Direction
+from palaver.signaling.ports import Direction, MediaNode
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
 from palaver.signaling.stream_router import StreamRouter
@@ -64,7 +64,8 @@ class TransportHandler:
         self._negotiation.check(params.sdp)
         if params.direction == "p2p":
             return self._offer_to_peer(message, room, participant, params)
-        transport = self._publishing.transport(participant, params.transport)
+        known = participant.transports.get(params.transport)
+        transport = known or self._publishing.transport(participant, params.transport)
         if transport.direction not in (None, params.direction):
             raise ProtocolError(
                 "conflict", f"this transport is for {transport.direction}", path="$.direction"
@@ -106,11 +107,14 @@ class TransportHandler:
         media = self._streams.assign_node(room)
         handle = room.handle(participant, transport.id)
         before = transport.direction
+        self._declare(room, participant, transport, media)
         transport.offering, transport.direction = params.generation, direction
         try:
             answer = await self._negotiation.offer(media, handle, direction, params.sdp)
         except ProtocolError:
             transport.direction = before
+            if transport.is_unused and participant.transports.get(transport.id) is transport:
+                del participant.transports[transport.id]
             raise
         finally:
             if transport.offering == params.generation:
@@ -132,6 +136,18 @@ class TransportHandler:
             media.add_candidates(handle, _as_init(candidates, end))
         return result
 
+    def _declare(
+        self, room: Room, participant: Participant, transport: WebRtcTransport, media: MediaNode
+    ) -> None:
+        """Names again what the transport carries, for a media node that has lost it; known names change nothing."""
+        handle = room.handle(participant, transport.id)
+        for producer in participant.producers.values():
+            if producer.transport == transport.id:
+                media.produce(handle, producer.id, producer.kind, producer.mid, producer.paused)
+        for consumer in participant.consumers.values():
+            if consumer.transport == transport.id:
+                media.consume(handle, consumer.media_id, consumer.producer, consumer.kind, consumer.paused)
+
     def answer(self, message: Message, params: SdpAnswer) -> Empty:
         room, participant = message.seat
         self._negotiation.check(params.sdp)
@@ -140,7 +156,9 @@ class TransportHandler:
                 raise ProtocolError("not_found", "you have no such transport", path="$.transport")
             raise ProtocolError("wrong_state", "the media node answers offers, it makes none")
         other = self._peer(room, participant, params.to)
-        link = self._link(room, participant, other, params.transport)
+        link = room.find_link(params.transport, participant.peer, other.peer)
+        if link is None:
+            raise ProtocolError("wrong_state", "there is no open offer of that peer to answer")
         if link.answer(participant.peer, params.generation):
             other.session.send_answer(participant.peer, params.transport, params.sdp, params.generation)
         return Empty()
@@ -228,7 +246,7 @@ class TransportHandler:
         """The peer-to-peer connection with another; comes into being here. Raises ProtocolError limit."""
         link = room.find_link(transport, participant.peer, other.peer)
         if link is None:
-            if participant.links >= self._settings.limits.transports_per_peer:
+            if participant.links_opened >= self._settings.limits.transports_per_peer:
                 raise ProtocolError(
                     "limit",
                     f"at most {self._settings.limits.transports_per_peer} peer-to-peer connections per participant",
