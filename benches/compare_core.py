@@ -60,7 +60,7 @@ LINES = (
          PY + "naive_table_merges_a_dict", times=3, share=1e4, rival_share=1e4),
     Line("bytes merge of 10,000 from Python", PY + "palaver_merges_bytes",
          PY + "naive_table_merges_a_dict", times=50, share=1e4, rival_share=1e4),
-    Line("dedup lookup, native", "bench/dedup/look up_100000", within=40),
+    Line("dedup lookup, native, 100k ids", "bench/dedup/look up_100000", within=40),
     Line("dedup lookup from Python, 64k ids", PY + "look_up[palaver]", PY + "look_up[naive]", 200,
          share=1e3, rival_share=1e3),
     Line("pick 3 of 10,000", "bench/pick 3/of_10000", within=60),
