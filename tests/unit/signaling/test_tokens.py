@@ -163,7 +163,7 @@ def test_the_audience_counts_where_one_is_set() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a.b", "a.b.c", "x" * 65_536, token()[:-4] + "AAAA", token(sub=""), token(sub=5), token(sub="a\nb"), 
+    ["", "a.b", "a.b.c", "x" * 65_536, token()[:-4] + "AAAA", token(sub=""), token(sub=5), token(sub="a\nb"),
      token(sub="e\u0301"), token(name="a\nb"),
      token(video="all"), token(role="king")],
 )  # fmt: skip
