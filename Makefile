@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format soak autobahn bench-signaling docs clean
+.PHONY: help run setup test lint format bench-core fuzz soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -37,8 +37,8 @@ test: setup ## set everything up and pass all tests
 	$(BIN)/pytest $(ARGS)
 
 lint: setup ## every check that is not a test
-	$(BIN)/ruff check python tests benches
-	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches examples docs
+	$(BIN)/ruff format --check python tests benches examples docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest palaver.core._native
@@ -47,6 +47,12 @@ lint: setup ## every check that is not a test
 
 bench-signaling: setup ## what a message costs in the signaling plane (pytest-benchmark)
 	$(BIN)/pytest benches/test_signaling.py --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
+
+bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
+	$(BIN)/python benches/compare_core.py --write $(ARGS)
+
+fuzz: ## ten million mutated inputs for every decoder of the core
+	PALAVER_FUZZ_INPUTS=$(or $(INPUTS),10000000) cargo test -q --release -p palaver-core --test decoders
 
 soak: setup ## thousands of sessions for ten minutes: memory, tasks, lost events
 	$(BIN)/python tests/soak/soak.py $(ARGS)
@@ -58,8 +64,8 @@ docs: setup ## put the generated tables into the documentation
 	@$(BIN)/python docs/generate.py
 
 format: setup ## put the code into its form
-	$(BIN)/ruff check -q --fix python tests benches
-	$(BIN)/ruff format -q python tests benches
+	$(BIN)/ruff check -q --fix python tests benches examples docs
+	$(BIN)/ruff format -q python tests benches examples docs
 	cargo fmt --all
 
 clean: ## remove what was built

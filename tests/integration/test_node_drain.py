@@ -121,7 +121,7 @@ async def test_a_new_session_is_refused_with_retry_elsewhere_and_a_seat_is_kept(
         assert (error["data"]["reason"], error["data"]["retry"]) == ("node_draining", "elsewhere")
         assert "result" in await alice.join("alice")
         node.node.undrain()
-        assert "result" in await newcomer.ask("join", room="room")
+        assert "result" in await newcomer.join("bob")
 
 
 @on_uvloop
