@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -24,6 +25,8 @@ MAX_BATCH: Final = 32
 
 Id = Annotated[int, Meta(ge=0, le=2**53 - 1)] | Annotated[str, Meta(max_length=64)]
 P = TypeVar("P", bound=Params)
+
+Decoder = msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]
 
 _EMPTY: Final = Raw(b"")
 
@@ -61,12 +64,18 @@ class Refused(Struct):
     error: ProtocolError
 
 
-class Codec:
-    """One encoding. Stateless; there are two: JSON and MSGPACK."""
+class Codec(ABC):
+    """One encoding; there are two: JSON and MSGPACK. The decoder of a method is built at its first use and kept."""
 
     name: str
     _encode: Callable[[Any], bytes]
     _decode_envelope: Callable[[bytes], Envelope]
+    _null: bytes
+    _empty: bytes
+    """An object without fields: what absent params stand for."""
+
+    def __init__(self) -> None:
+        self._decoders: dict[type[Params], Decoder] = {}
 
     def requests(self, message: bytes) -> tuple[list[Envelope | Refused], bool]:
         """Splits a message into its requests; the flag says whether it was a batch (JSON-RPC 2.0 § 6)."""
@@ -104,15 +113,16 @@ class Codec:
     def failure(self, request: int | str | None, error: ProtocolError) -> bytes:
         return self._encode(_Failure("2.0", request, error.body()))
 
-    def batch(self, replies: list[bytes]) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def batch(self, replies: list[bytes]) -> bytes: ...
 
     def body(self, event: Event) -> bytes:
         """The event's own fields, to be shared by all receivers."""
         return self._encode(event)
 
+    @abstractmethod
     def event(self, method: str, epoch: int, seq: int, prev: int, body: bytes) -> bytes:
-        raise NotImplementedError
+        """A whole notification: the head of one receiver before the body of all."""
 
     def _envelope(self, message: bytes) -> Envelope | Refused:
         try:
@@ -130,36 +140,40 @@ class Codec:
             return None
         return None if found is UNSET else found
 
-    def _is_batch(self, message: bytes) -> bool:
-        raise NotImplementedError
-
-    def _nests_too_deep(self, data: bytes) -> bool:
-        raise NotImplementedError
-
     def _decode_params(self, data: bytes, kind: type[P]) -> P:
-        raise NotImplementedError
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = self._decoder(kind)
+        params: P = decoder.decode(data if data and data != self._null else self._empty)
+        return params
 
-    def _decode(self, message: bytes, kind: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _decoder(self, kind: Any) -> Decoder: ...
+
+    @abstractmethod
+    def _decode(self, message: bytes, kind: Any) -> Any: ...
+
+    @abstractmethod
+    def _is_batch(self, message: bytes) -> bool: ...
+
+    @abstractmethod
+    def _nests_too_deep(self, data: bytes) -> bool: ...
 
 
 class JsonCodec(Codec):
     name = "json"
+    _null, _empty = b"null", b"{}"
 
     def __init__(self) -> None:
+        super().__init__()
         self._encode = msgspec.json.Encoder().encode
         self._decode_envelope = msgspec.json.Decoder(Envelope).decode
-        self._decoders: dict[type[Params], msgspec.json.Decoder[Any]] = {}
+
+    def _decoder(self, kind: Any) -> Decoder:
+        return msgspec.json.Decoder(kind)
 
     def _decode(self, message: bytes, kind: Any) -> Any:
         return msgspec.json.decode(message, type=kind)
-
-    def _decode_params(self, data: bytes, kind: type[P]) -> P:
-        decoder = self._decoders.get(kind)
-        if decoder is None:  # built at the first use of a method
-            decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
-        params: P = decoder.decode(data if data and data != b"null" else b"{}")
-        return params
 
     def _is_batch(self, message: bytes) -> bool:
         return message[:1] != b"{" and message[:64].lstrip(b" \t\r\n")[:1] == b"["
@@ -190,23 +204,20 @@ class JsonCodec(Codec):
 
 class MsgpackCodec(Codec):
     name = "msgpack"
+    _null, _empty = b"\xc0", b"\x80"
 
     def __init__(self) -> None:
+        super().__init__()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
-        self._decoders: dict[type[Params], msgspec.msgpack.Decoder[Any]] = {}
         self._epoch_seq_prev = [self._encode(key) for key in ("epoch", "seq", "prev")]
         self._heads: dict[str, bytes] = {}
 
+    def _decoder(self, kind: Any) -> Decoder:
+        return msgspec.msgpack.Decoder(kind)
+
     def _decode(self, message: bytes, kind: Any) -> Any:
         return msgspec.msgpack.decode(message, type=kind)
-
-    def _decode_params(self, data: bytes, kind: type[P]) -> P:
-        decoder = self._decoders.get(kind)
-        if decoder is None:  # built at the first use of a method
-            decoder = self._decoders[kind] = msgspec.msgpack.Decoder(kind)
-        params: P = decoder.decode(data if data and data != b"\xc0" else b"\x80")
-        return params
 
     def _is_batch(self, message: bytes) -> bool:
         first = message[0] if message else 0

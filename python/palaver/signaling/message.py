@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw, UnsetType
 
 from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
@@ -70,10 +70,6 @@ class Message:
         """Its reply must go out before its session is sent any event: it took a seat."""
         self.then_close: tuple[int, str] | None = None
         """Close code and reason, once the reply is out."""
-
-    @property
-    def wants_reply(self) -> bool:
-        return self.id is not UNSET
 
     @property
     def session(self) -> SignalingSession:
