@@ -10,8 +10,8 @@ import msgspec
 Trend = Literal["up", "steady", "down"]
 
 STATS_SECONDS: Final = 300.0
-STATS_BYTES: Final = 32 * 1024
-"""Kept per producer or consumer, encoded; older samples go first."""
+STATS_BYTES: Final = 128 * 1024
+"""Kept per producer or consumer, encoded; older samples go first. Holds five minutes at one 430-byte sample a second."""
 TOLD_SECONDS: Final = 2.0
 """peerQuality is told at most this often per participant."""
 
@@ -73,7 +73,7 @@ class Quality:
 
 
 class StatsRing:
-    """The samples of one producer or consumer: five minutes, at most 32 KiB. They stay encoded until somebody asks."""
+    """The samples of one producer or consumer: five minutes, at most 128 KiB. They stay encoded until somebody asks."""
 
     __slots__ = ("_bytes", "_kept")
 

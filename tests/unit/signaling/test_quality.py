@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plane import Client, Refusal, Stage
-from palaver.rooms.quality import score
+from palaver.rooms.quality import STATS_BYTES, score
 
 
 @pytest.fixture
@@ -66,10 +67,22 @@ def test_statistics_are_kept_for_five_minutes(stage: Stage) -> None:
         moderator.call("videoStats", producer="cam", samples=[sample])
     with pytest.raises(Refusal, match="invalid_params"):
         alice.call("audioStats", producer="cam")
-    for _ in range(10):
+    for _ in range(40):
         alice.call("videoStats", producer="cam", samples=[sample] * 64)
     kept = alice.call("videoStats", producer="cam")["stats"]
-    assert 300 < len(kept) < 500  # 32 KiB of them
+    size = len(msgspec.json.encode(sample))
+    assert len(kept) == STATS_BYTES // size
+
+
+def test_five_minutes_of_a_usual_sample_a_second_are_kept_whole(stage: Stage) -> None:
+    alice = stage.enter("alice")
+    publish(alice)
+    for second in range(300):
+        alice.call(
+            "videoStats", producer="cam", samples=[{"n": second, "filler": "x" * 250, "more": "x" * 130}]
+        )
+        stage.advance(1)
+    assert len(alice.call("videoStats", producer="cam")["stats"]) == 300
 
 
 def test_media_errors_climb_a_ladder_of_advice(stage: Stage) -> None:
