@@ -6,16 +6,10 @@ import asyncio
 import random
 
 import pytest
-from aiortc import RTCPeerConnection
 
 from harness.media import LOOPBACK, decoders, eventually, no_tasks_left, open_sockets
 from palaver.rtc import Description, apply_description, close_connection, peer_connection
-from palaver.rtc.connection import CONNECT
 from palaver.rtc.patterns import TestPicture, TestTone
-
-
-def test_aiortc_still_connects_where_we_look() -> None:
-    assert asyncio.iscoroutinefunction(getattr(RTCPeerConnection, CONNECT, None))
 
 
 async def test_candidates_are_on_the_chosen_addresses_only_and_no_server_is_asked() -> None:

@@ -21,12 +21,10 @@ from msgspec import Struct
 from palaver.rtc.addresses import gathering_on
 from palaver.rtc.candidates import AnyCandidate, mline_of, parse_candidate
 from palaver.rtc.description import Description
+from palaver.rtc.task_watch import Task, tasks_watched
 
 CLOSE_SECONDS = 5.0
 """aiortc waits for its own tasks when it closes; none of them takes this long unless it hangs."""
-
-CONNECT = "_RTCPeerConnection__connect"
-"""The private coroutine of aiortc that connects; see `_PeerConnection`."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,23 +40,26 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 class _PeerConnection(RTCPeerConnection):
     """Gathers on its own addresses, and can be closed at any moment.
 
-    aiortc connects in tasks of its own, which it neither keeps nor cancels. One that is under way when the
+    aiortc connects in tasks that it starts whenever a description is set. One that is under way when the
     connection closes goes on: it starts consent checks, RTCP and a decoder thread that nobody will ever stop.
-    So that method, private though it is, is the one place where we look inside; a test tells if it is ever
-    renamed.
+    So those tasks are recorded, and closing ends them first.
     """
 
     def __init__(self, configuration: RTCConfiguration, addresses: tuple[str, ...]) -> None:
         super().__init__(configuration)
         self._gather_on = addresses
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._connecting: set[Task] = set()
         self._gathering = asyncio.Lock()
 
     async def setLocalDescription(self, sessionDescription: RTCSessionDescription | None = None) -> None:  # noqa: N802
         """aiortc gathers candidates only here."""
         async with self._gathering:
-            with gathering_on(self._gather_on):
+            with gathering_on(self._gather_on), tasks_watched(self._started):
                 await super().setLocalDescription(sessionDescription)
+
+    async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:  # noqa: N802
+        with tasks_watched(self._started):
+            await super().setRemoteDescription(sessionDescription)
 
     async def close(self) -> None:
         async with self._gathering:  # or sockets would be opened after all were closed
@@ -70,18 +71,19 @@ class _PeerConnection(RTCPeerConnection):
                 _, connecting = await asyncio.wait(connecting, timeout=0.05)
             await super().close()
 
-    async def _RTCPeerConnection__connect(self) -> None:  # noqa: N802
-        task = asyncio.current_task()
-        assert task is not None, "aiortc runs this as a task"
+    def _started(self, task: Task) -> None:
         self._connecting.add(task)
-        try:
-            await getattr(super(), CONNECT)()
-        except IndexError:
-            # It came upon a section of the description that is just being set, and looked it up in the one before.
-            # Setting a description starts this anew at its end, which then finds all sections.
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: Task) -> None:
+        self._connecting.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, IndexError):
+            # It came upon a section of the description that is just being set, and looked it up in the one
+            # before. Setting a description starts a new task at its end, which then finds all sections.
             _log.debug("a new description came while connecting")
-        finally:
-            self._connecting.discard(task)
+        elif error is not None:
+            _log.warning("a peer connection failed while connecting", exc_info=error)
 
 
 def peer_connection(
