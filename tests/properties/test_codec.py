@@ -103,24 +103,90 @@ def test_an_event_reads_as_its_head_and_its_body(
     assert list(whole["params"])[:3] == ["epoch", "seq", "prev"]
 
 
-@CODECS
-@given(depth=st.integers(28, 40), kind=st.sampled_from(["list", "dict"]))
-def test_nesting_over_thirty_two_is_refused_and_under_it_is_not(codec: Codec, depth: int, kind: str) -> None:
+def nested(kind: str, depth: int) -> Any:
     deep: Any = 1
     for _ in range(depth):
         deep = [deep] if kind == "list" else {"x": deep}
-    raw = msgspec.Raw(MODULES[codec.name].encode({"t": 1, "more": deep}))
-    try:
-        codec.params_of(raw, METHODS["heartbeat"].params)
-        refused = False
-    except ProtocolError:
-        refused = True
-    assert refused == (depth + 1 > 32)
+    return deep
+
+
+@CODECS
+@given(
+    depth=st.integers(26, 40),
+    kind=st.sampled_from(["list", "dict"]),
+    where=st.sampled_from(["params", "envelope", "id", "batch"]),
+)
+def test_a_whole_message_nests_thirty_two_levels_and_no_deeper(
+    codec: Codec, depth: int, kind: str, where: str
+) -> None:
+    request: dict[str, Any] = {"jsonrpc": "2.0", "id": 7, "method": "heartbeat", "params": {"t": 1}}
+    match where:
+        case "params":
+            request["params"]["more"] = nested(kind, depth - 2)
+        case "envelope":
+            request["more"] = nested(kind, depth - 1)
+        case "id":
+            request["id"] = nested(kind, depth - 1)
+        case "batch":
+            request["params"]["more"] = nested(kind, depth - 3)
+    good = {"jsonrpc": "2.0", "id": 8, "method": "heartbeat"}
+    message = MODULES[codec.name].encode([good, request] if where == "batch" else request)
+    *before, read = codec.requests(message)[0]
+    assert all(isinstance(each, Envelope) for each in before), "one deep request does not spoil its batch"
+    if where == "id":
+        assert isinstance(read, Refused)
+        assert (read.id, read.error.reason) == (None, "invalid_request")
+    elif depth <= 32:
+        assert isinstance(read, Envelope)
+    else:
+        assert isinstance(read, Refused)
+        reason = "invalid_request" if where == "envelope" else "invalid_params"
+        assert (read.id, read.error.reason) == (7, reason)
+
+
+@CODECS
+@given(value=values)
+def test_depth_is_measured_as_the_decoder_sees_it(codec: Codec, value: Any) -> None:
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    message = MODULES[codec.name].encode(value)
+    for levels in range(1, 8):
+        assert codec._nests_deeper(message, levels) == (depth(value) > levels)
+        if not codec._may_nest_deeper(message, levels):
+            assert depth(value) <= levels
 
 
 def test_brackets_in_strings_do_not_count_as_nesting() -> None:
-    raw = msgspec.Raw(json.dumps({"t": 1, "more": '[{"' * 100}).encode())
-    JSON.params_of(raw, METHODS["heartbeat"].params)
+    for text in ('[{"' * 100, "[\\" * 100, '\\"[' * 100):
+        request = {"jsonrpc": "2.0", "id": 1, "method": "heartbeat", "params": {"more": [text, text]}}
+        [read], _ = JSON.requests(json.dumps(request).encode())
+        assert isinstance(read, Envelope)
+
+
+def test_a_map_with_keys_that_no_object_has_does_not_hide_its_depth() -> None:
+    hidden = b"\x81" + b"\x91" * 50 + b"\x01" + b"\xc0"
+    head = b"\x83" + b"".join(map(msgspec.msgpack.encode, ("jsonrpc", "2.0", "method", "heartbeat", "more")))
+    [read], _ = MSGPACK.requests(head + hidden)
+    assert isinstance(read, Refused)
+
+
+@CODECS
+@pytest.mark.parametrize("id", [0, 2**53, 2**63 - 1, 2**63, 2**64 - 1])
+def test_an_integer_id_has_up_to_64_bits(codec: Codec, id: int) -> None:
+    message = MODULES[codec.name].encode({"jsonrpc": "2.0", "id": id, "method": "heartbeat"})
+    [read], _ = codec.requests(message)
+    assert isinstance(read, Envelope)
+    assert read.id == id
+    assert MODULES[codec.name].decode(codec.reply(id, {}))["id"] == id
+
+
+@pytest.mark.parametrize("id", ["-1", str(2**64), "1" + "0" * 30, "9" * 5000, "1.0"])
+def test_other_numbers_are_no_ids(id: str) -> None:
+    [read], _ = JSON.requests(f'{{"jsonrpc":"2.0","id":{id},"method":"heartbeat"}}'.encode())
+    assert isinstance(read, Refused)
+    assert read.id is None
 
 
 def test_receivers_in_step_share_one_body() -> None:

@@ -128,7 +128,9 @@ class SignalingMessageHandler:
     def _decide(self, caller: Caller, codec: Codec, request: Envelope | Refused, respond: Respond) -> None:
         now = self._clock()
         if isinstance(request, Refused):
-            respond(self._refuse(caller, codec, request.id, request.error, now), None)
+            id = None if request.id is UNSET else request.id
+            reply = self._refuse(caller, codec, id, request.error, now)
+            respond(reply if request.id is not UNSET else None, None)
             return
         message = Message(caller, codec, request.method, request.id, request.params, now)
         if request.traceparent is UNSET:

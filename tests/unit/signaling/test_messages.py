@@ -140,6 +140,15 @@ def test_a_notification_is_never_answered(stage: Stage) -> None:
     assert len(client.raw) == before
 
 
+def test_not_even_a_notification_that_nests_too_deep_is_answered(stage: Stage) -> None:
+    client = stage.enter("alice")
+    client.raw.clear()
+    deep = "[" * 40 + "]" * 40
+    client.receive(b'{"jsonrpc":"2.0","method":"heartbeat","params":{"t":1,"deep":%b}}' % deep.encode())
+    assert client.raw == []
+    assert client.call("heartbeat", t=1)["t"] == 1
+
+
 def test_a_batch_gets_one_batch_of_replies_without_the_notifications(stage: Stage) -> None:
     client = stage.enter("alice")
     beat = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"t": 1}}
