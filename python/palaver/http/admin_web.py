@@ -7,7 +7,6 @@ import hmac
 import inspect
 import logging
 import secrets
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from palaver.http.admin_openapi import STATUS
 from palaver.http.admin_shapes import Query
 from palaver.protocol.codec import JSON, split_path
 from palaver.protocol.errors import ProtocolError
+from palaver.protocol.text import fault_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -106,8 +106,8 @@ def _query(kind: type[Query], request: web.Request) -> Query:
     if len(values) != len(request.query):
         raise ProtocolError("invalid_params", "a query parameter is there twice")
     for name, value in values.items():
-        if not unicodedata.is_normalized("NFC", value):
-            raise ProtocolError("invalid_params", "text must be in Unicode NFC", path=f"$.{name}")
+        if (rule := fault_of(value)) is not None:
+            raise ProtocolError("invalid_params", rule, path=f"$.{name}")
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:

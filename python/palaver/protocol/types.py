@@ -6,18 +6,19 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-# No control characters (C0, DEL, C1) and no line or paragraph separators; NFC is checked by the codec.
-_TEXT = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z"
-_NAME = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+\\Z"
+# No control characters (C0, DEL, C1) and no line or paragraph separators. A schema is told so; what holds the rule, and
+# NFC, is protocol.text, called by the codec.
+_TEXT = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z"}
+_NAME = {"pattern": "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+\\Z"}
 
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=_NAME)]
+Name = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_NAME)]
 """A name or an id: 1–128 characters, NFC, no control characters."""
-Text = Annotated[str, Meta(max_length=1024, pattern=_TEXT)]
+Text = Annotated[str, Meta(max_length=1024, extra_json_schema=_TEXT)]
 """Free text of at most one line."""
 Token = Annotated[str, Meta(min_length=1, max_length=16 * 1024)]
 Sdp = Annotated[str, Meta(min_length=1)]
 """An SDP; its size is bounded by the setting limits.sdp_bytes and its lines are checked by admission."""
-CandidateLine = Annotated[str, Meta(max_length=1024, pattern=_TEXT)]
+CandidateLine = Annotated[str, Meta(max_length=1024, extra_json_schema=_TEXT)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Generation = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Millis = Annotated[float, Meta(ge=0, le=1e9)]
@@ -48,9 +49,9 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
     """W3C RTCIceCandidateInit (webrtc-pc § 4.8.1.1), in its own spelling; an empty `candidate` is end-of-candidates."""
 
     candidate: CandidateLine
-    sdpMid: Annotated[str, Meta(max_length=128, pattern=_TEXT)] | None = None
+    sdpMid: Annotated[str, Meta(max_length=128, extra_json_schema=_TEXT)] | None = None
     sdpMLineIndex: Annotated[int, Meta(ge=0, le=65535)] | None = None
-    usernameFragment: Annotated[str, Meta(max_length=256, pattern=_TEXT)] | None = None
+    usernameFragment: Annotated[str, Meta(max_length=256, extra_json_schema=_TEXT)] | None = None
 
 
 class DtlsFingerprint(Params):
@@ -71,7 +72,7 @@ class Encoding(Params):
     max_bitrate: Annotated[int, Meta(ge=0, le=10**9)] | UnsetType = UNSET
     max_framerate: Annotated[float, Meta(ge=0, le=1000)] | UnsetType = UNSET
     scale_resolution_down_by: Annotated[float, Meta(ge=1, le=64)] | UnsetType = UNSET
-    scalability_mode: Annotated[str, Meta(max_length=32, pattern=_TEXT)] | UnsetType = UNSET
+    scalability_mode: Annotated[str, Meta(max_length=32, extra_json_schema=_TEXT)] | UnsetType = UNSET
 
 
 class IceServer(Result):

@@ -11,8 +11,8 @@ import jwt
 import msgspec
 from msgspec import Meta, Struct
 
-from palaver.protocol.codec import is_nfc
 from palaver.protocol.errors import ProtocolError
+from palaver.protocol.text import find_fault, is_clean
 from palaver.protocol.types import Attributes, Name, Role, Source, Text
 from palaver.rooms.role import RANK, Claims, Grants
 from palaver.settings import AuthSettings
@@ -180,8 +180,9 @@ class TokenVerifier:
 
 def _checked(payload: _Payload) -> _Payload:
     """Names in a token follow the rules for names on the wire. Raises ProtocolError token_invalid."""
-    if not is_nfc(payload):
-        raise ProtocolError("token_invalid", "names in a token must be in Unicode NFC")
+    if not is_clean(payload):
+        path, rule = find_fault(payload)
+        raise ProtocolError("token_invalid", f"the token's claims do not fit: {rule} - at `{path}`")
     return payload
 
 
