@@ -22,6 +22,7 @@ from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, s
 from palaver.observe import LoopLag, MetricsExporter, Source
 from palaver.observe.logs import configure as configure_logs
 from palaver.settings import Settings, reloaded
+from palaver.settings.dev import ANY, LOOPBACK, url_host
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.ports import MediaNode
 from palaver.version import VERSION
@@ -298,9 +299,10 @@ class SignalingNode:
             except Exception:
                 log.exception("session timers failed")
 
-    def _page_config(self) -> dict[str, Any]:
-        host, port = self.gateway_address
-        host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound
+    def _page_config(self, asked: str | None) -> dict[str, Any]:
+        """What the page is told. A gateway on all interfaces is where the page itself came from, on its own port."""
+        bound, port = self.gateway_address
+        host = (asked or LOOPBACK) if bound in ANY else url_host(bound)
         scheme = "wss" if self.settings.gateway.tls_certificate else "ws"
-        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{self.settings.gateway.path}"
+        url = f"{scheme}://{host}:{port}{self.settings.gateway.path}"
         return {"gateway": url, "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers]}

@@ -62,6 +62,14 @@ def test_a_config_file_brings_its_own_key(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
+def test_the_audience_that_the_node_wants_is_in_the_token(tmp_path: Path) -> None:
+    config = tmp_path / "palaver.toml"
+    config.write_text(f"[auth]\naudience = 'calls'\n[auth.keys]\nprod = '{SECRET}'\n")
+    done = token("--config", str(config))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert jwt.decode(done.stdout.strip(), SECRET, algorithms=["HS256"], audience="calls")["aud"] == "calls"
+
+
 def test_names_are_put_into_nfc(tmp_path: Path) -> None:
     done = token("--name", "Zoe\u0308", "--state-dir", str(tmp_path))
     assert jwt.decode(done.stdout.strip(), options={"verify_signature": False})["name"] == "Zo\u00eb"

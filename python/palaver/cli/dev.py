@@ -80,6 +80,7 @@ def welcome_of(
             room=room,
             role=role,
             ttl_seconds=settings.auth.max_ttl_seconds,
+            audience=settings.auth.audience or None,
             now=time.time(),
         )
         link = f"{page}/#token={token}&room={quote(room, safe='')}"

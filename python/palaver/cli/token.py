@@ -76,6 +76,7 @@ def token(
         name=None if name is None else protocol_name("--name", name),
         ttl_seconds=_ttl(ttl, auth.max_ttl_seconds),
         grants=_grants(grant or ()),
+        audience=auth.audience or None,
         now=now,
     )
     claims = _verified(minted, auth, now)

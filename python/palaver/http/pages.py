@@ -25,7 +25,7 @@ PAGE_FILES: dict[str, tuple[str, str]] = {
 """Path → file in `static/` and its media type, written out: the machine's own table of types is not to be
 trusted (a module served as text/plain does not run)."""
 
-_HOST_SOURCE = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+_HOST_SOURCE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
 
 
 class PageFile(Struct, frozen=True):
@@ -38,6 +38,12 @@ def load_page(path: str) -> PageFile:
     name, content_type = PAGE_FILES[path]
     body = (files("palaver.http") / "static" / name).read_bytes()
     return PageFile(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def host_asked(authority: str) -> str | None:
+    """Returns the host of a Host header (RFC 9110 § 7.2), an IPv6 address in its brackets; None for anything else."""
+    match = _HOST_SOURCE.match(authority)
+    return match[1] if match is not None else None
 
 
 def policy(gateway: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ import msgspec
 from palaver.errors import StartError
 from palaver.http.admin import AdminApi
 from palaver.http.admin_web import AdminWeb
-from palaver.http.pages import PAGE_FILES, load_page, policy
+from palaver.http.pages import PAGE_FILES, host_asked, load_page, policy
 from palaver.observe import MetricsExporter
 from palaver.settings.tree import HttpSettings
 
@@ -49,11 +49,12 @@ class SidePort:
         settings: HttpSettings,
         ready: Callable[[], str | None],
         exporter: MetricsExporter,
-        page_config: Callable[[], Mapping[str, Any]],
+        page_config: Callable[[str | None], Mapping[str, Any]],
         admin: AdminApi | None = None,
     ) -> None:
         """`ready` returns None, or one sentence on why this node should get no new clients. `page_config`
-        returns what the page needs to know: `gateway` (the WebSocket URL) and `iceServers`. `admin` is served
+        is given the host that the browser asked (None where it named none) and returns what the page needs to know:
+        `gateway` (the WebSocket URL) and `iceServers`. `admin` is served
         where `settings.admin_token` is set."""
         self._settings = settings
         self._ready = ready
@@ -135,7 +136,8 @@ class SidePort:
         from aiohttp import web
 
         return web.Response(
-            body=msgspec.json.encode(dict(self._page_config())), content_type="application/json"
+            body=msgspec.json.encode(dict(self._page_config(host_asked(request.headers.get("Host", ""))))),
+            content_type="application/json",
         )
 
     def _page(self, path: str) -> Handler:
@@ -148,7 +150,8 @@ class SidePort:
                 return web.Response(status=304, headers={"ETag": file.etag})
             headers = {"Content-Type": file.content_type, "ETag": file.etag}
             if file.content_type.startswith("text/html"):
-                headers |= policy(str(self._page_config().get("gateway", "")))
+                config = self._page_config(host_asked(request.headers.get("Host", "")))
+                headers |= policy(str(config.get("gateway", "")))
             return web.Response(body=file.body, headers=headers)
 
         return serve

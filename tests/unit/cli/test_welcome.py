@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec.structs import replace
+
 from palaver.cli.dev import plain, welcome_of
 from palaver.settings import AuthSettings, NodeSettings, Settings
 from palaver.signaling.tokens import TokenVerifier
@@ -25,6 +27,13 @@ def test_each_link_carries_a_token_for_the_room_in_its_fragment() -> None:
         claims = verifier.verify(fragment["token"][0])
         assert (claims.identity, claims.role) == expected
         assert claims.grants.admits("a b&c")
+
+
+def test_the_tokens_are_for_the_audience_that_the_node_wants() -> None:
+    settings = replace(SETTINGS, auth=replace(SETTINGS.auth, audience="calls"))
+    verifier = TokenVerifier(settings.auth, time.time)
+    for one in welcome_of(settings, "demo", ("127.0.0.1", 1), ("127.0.0.1", 2))["participants"]:
+        assert verifier.verify(one["token"]).identity == one["identity"]
 
 
 def test_addresses_are_written_as_a_client_would() -> None:

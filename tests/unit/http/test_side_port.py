@@ -30,13 +30,15 @@ class Node:
 
 
 @asynccontextmanager
-async def side_port(demo: bool = True, node: Node | None = None) -> AsyncIterator[aiohttp.ClientSession]:
+async def side_port(
+    demo: bool = True, node: Node | None = None, gateway: str = GATEWAY
+) -> AsyncIterator[aiohttp.ClientSession]:
     exporter = MetricsExporter({"gateway": lambda: counters("gateway", {"frames": 5})})
     port = SidePort(
         HttpSettings(port=0, demo=demo),
         (node or Node()).ready,
         exporter,
-        lambda: {"gateway": GATEWAY, "iceServers": []},
+        lambda asked: {"gateway": gateway or f"ws://{asked}:7880/v1", "iceServers": []},
     )
     await port.start()
     try:
@@ -76,6 +78,22 @@ async def test_config_names_the_gateway() -> None:
     async with side_port() as http, http.get("/config.json") as answer:
         assert answer.content_type == "application/json"
         assert await answer.json() == {"gateway": GATEWAY, "iceServers": []}
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("calls.example:7881", "calls.example"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("[2001:db8::7]:7881", "[2001:db8::7]"),
+        ("a; script-src *", None),
+        ("a/b", None),
+        ("", None),
+    ],
+)
+async def test_the_page_is_told_of_the_host_that_the_browser_asked(header: str, asked: str | None) -> None:
+    async with side_port(gateway="") as http, http.get("/config.json", headers={"Host": header}) as answer:
+        assert (await answer.json())["gateway"] == f"ws://{asked}:7880/v1"
 
 
 @pytest.mark.parametrize("path", PAGE_FILES)
