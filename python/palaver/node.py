@@ -129,6 +129,8 @@ class SignalingNode:
         """One sentence on why no new client should be sent here; None where there is no reason."""
         if self._draining or time.monotonic() < self._refusing_until:
             return "the node is draining"
+        if self.gateway.paused:
+            return "the node is out of file descriptors"
         return self.webhooks.why_not_ready() if self.webhooks is not None else None
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ def gateway_metrics(gateway: ClientGateway) -> list[Metric]:
     }
     plain = {
         "connections_accepted": count.connections_total,
+        "accept_pauses": gateway.pauses,
         "received_bytes": count.bytes_in,
         "sent_bytes": count.bytes_out,
         "received_messages": count.messages_in,
@@ -30,6 +31,7 @@ def gateway_metrics(gateway: ClientGateway) -> list[Metric]:
     }
     help = {
         "queued_bytes": "Bytes that wait for clients to read them.",
+        "accept_pauses": "Times that nobody was accepted because the process was out of file descriptors.",
         "slow_readers": "Times that a client's queue grew above gateway.outbox_shed_bytes.",
     }
     return [

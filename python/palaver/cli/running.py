@@ -30,6 +30,7 @@ def run(
     from palaver.observe.logs import configure
 
     configure(settings.log)
+    take_descriptors()
 
     async def live() -> None:
         node = SignalingNode(settings, source)
@@ -49,6 +50,14 @@ def run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
+
+
+def take_descriptors() -> None:
+    """Raises the limit of open files as far as this process may: each client is one."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def visible(address: tuple[str, int]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 import ssl
 import time
 from collections.abc import Callable
 
 from palaver.errors import SettingsError, StartError
+from palaver.gateway.acceptor import Acceptor, Address
 from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.farewell import ANSWER_SECONDS, NOWHERE, farewell, leave_in_turn
@@ -21,9 +23,6 @@ from palaver.gateway.upgrade import HalfOpen
 from palaver.protocol.close_codes import CloseCode
 from palaver.settings import GatewaySettings
 from palaver.signaling.ports import Connection
-
-_ACCEPT_BACKLOG = 1024
-"""Sockets the kernel keeps for us; a storm of reconnects must fit (Linux caps it at net.core.somaxconn)."""
 
 
 class ClientGateway:
@@ -57,13 +56,23 @@ class ClientGateway:
             close_seconds,
             linger_seconds,
         )
-        self._server: asyncio.Server | None = None
+        self._acceptor = Acceptor(self._accepted)
         self._address: tuple[str, int] | None = None
         self._closed: asyncio.Event = asyncio.Event()
 
     @property
     def counters(self) -> GatewayCounters:
         return self.table.counters
+
+    @property
+    def paused(self) -> bool:
+        """Whether nobody is accepted now, because the process is out of file descriptors."""
+        return self._acceptor.paused
+
+    @property
+    def pauses(self) -> int:
+        """Times that this happened."""
+        return self._acceptor.pauses
 
     @property
     def is_serving(self) -> bool:
@@ -78,30 +87,16 @@ class ClientGateway:
 
     async def start(self, host: str | None = None, port: int | None = None) -> None:
         """Begins to listen, by default where the settings say. Raises StartError if the address cannot be had."""
-        if self._server is not None:
+        if self._address is not None:
             raise RuntimeError("the gateway is started already")
         host = self.settings.host if host is None else host
         port = self.settings.port if port is None else port
-        loop = asyncio.get_running_loop()
         self.table.start()
-        secure = self._ssl is not None
-        if self._ssl is not None:
-            # Called in every handshake, with or without a name: there the context of now takes over.
-            self._ssl.sni_callback = self._take_certificate_of_now
         try:
-            self._server = await loop.create_server(
-                lambda: HalfOpen(self.table, self._policy, self._connected),
-                host,
-                port,
-                ssl=self._ssl,
-                backlog=_ACCEPT_BACKLOG,
-                ssl_handshake_timeout=self.settings.handshake_seconds if secure else None,
-                ssl_shutdown_timeout=self.table.linger_seconds if secure else None,
-            )
+            self._address = await self._acceptor.listen(host, port)
         except OSError as error:
             self.table.stop()
             raise StartError(_cannot_listen(host, port, error)) from error
-        self._address = self._server.sockets[0].getsockname()[:2]
 
     def reconfigure(self, settings: GatewaySettings, *, token_in_query: bool = False) -> None:
         """Takes other settings; host, port, path, intervals, and whether there is TLS at all, must be the same.
@@ -112,12 +107,6 @@ class ClientGateway:
         policy, context = _policy(settings, token_in_query), _ssl_context(settings)
         self._policy, self._ssl = policy, context
         self.settings = self.table.settings = settings
-
-    def _take_certificate_of_now(
-        self, handshake: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
-    ) -> None:
-        if self._ssl is not None and self._ssl is not context:
-            handshake.context = self._ssl
 
     async def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serves until `close` is called; cancelled, it closes with 4001 first."""
@@ -165,10 +154,10 @@ class ClientGateway:
         the rest. A second call need not wait for the first: it closes at once what that has left open.
         """
         table = self.table
-        if self._server is None or self._closed.is_set():
+        if self._address is None or self._closed.is_set():
             return
         table.closing = True
-        self._server.close()
+        self._acceptor.close()
         await leave_in_turn(list(table.sockets), lambda socket: socket.close(code, reason), spread_seconds)
         for half_open in list(table.half_open):
             half_open.due(table.clock())
@@ -200,6 +189,9 @@ class ClientGateway:
             self.table.handler.received(websocket, message)
         except Exception:
             self.table.handler_failed(websocket)
+
+    def _accepted(self, client: socket.socket, address: Address) -> None:
+        HalfOpen(self.table, self._policy, self._connected, address[0]).open(client, self._ssl)
 
     def _connected(self, connection: WebSocketConnection) -> None:
         try:

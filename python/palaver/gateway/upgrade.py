@@ -1,11 +1,13 @@
-"""A socket before its WebSocket: reads one HTTP request, bounded in bytes and time, and answers it."""
+"""A socket before its WebSocket: TLS, then one HTTP request, all bounded in bytes and time, and its answer."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.drain import Drain
@@ -25,12 +27,18 @@ _NO_ANSWER = 0
 
 
 class HalfOpen(asyncio.BufferedProtocol):
-    """From accept to 101. Either it hands the socket to a WebSocketConnection, or it refuses and closes."""
+    """From accept to 101. Either it hands the socket to a WebSocketConnection, or it refuses and closes.
+
+    It is counted and timed from `open`, so that a client which never finishes its TLS handshake is one of the silent
+    ones, too.
+    """
 
     __slots__ = (
+        "__weakref__",
         "_answered",
         "_connected",
         "_head",
+        "_opening",
         "_peer",
         "_policy",
         "_table",
@@ -43,23 +51,45 @@ class HalfOpen(asyncio.BufferedProtocol):
         table: ConnectionTable,
         policy: HandshakePolicy,
         connected: Callable[[WebSocketConnection], None],
+        peer: str,
     ) -> None:
         self._table = table
+        self._peer = normal_address(peer) or ""
+        self._transport: asyncio.Transport | None = None
+        self._opening: asyncio.Task[Any] | None = None
         self._policy = policy
         self._connected = connected
         self._head = bytearray()
         self._answered = False
         self.wheel_slot = -1
 
+    def open(self, client: socket.socket, secure: ssl.SSLContext | None) -> None:
+        """Begins with an accepted socket; closes it where there are too many half-open ones."""
+        table = self._table
+        if not table.admit_half_open(self, self._peer, self._policy.is_proxy(self._peer)):
+            table.counters.refused[_NO_ANSWER] += 1
+            client.close()
+            return
+        # The wheel ends what takes too long; asyncio's own limit only has to come after that.
+        limits = {"ssl_handshake_timeout": 2 * table.settings.handshake_seconds} if secure else {}
+        limits |= {"ssl_shutdown_timeout": table.linger_seconds} if secure else {}
+        opening = table.loop.connect_accepted_socket(lambda: self, client, ssl=secure, **limits)
+        self._opening = table.loop.create_task(opening, name="half-open socket")
+        self._opening.add_done_callback(self._opened)
+
+    def _opened(self, opening: asyncio.Task[Any]) -> None:
+        self._opening = None
+        if opening.cancelled():
+            self.lost()
+        elif (error := opening.exception()) is not None:
+            # No TLS with it, or it has gone already.
+            log.debug("no connection with %s: %s", self._peer, error)
+            if not self._answered:
+                self._give_up()
+            self.lost()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peer = self._transport.get_extra_info("peername")
-        self._peer = (normal_address(peer[0]) or "") if isinstance(peer, tuple) else ""
-        shared = self._policy.is_proxy(self._peer)
-        if not self._table.admit_half_open(self, self._peer, shared):
-            self._answered = True
-            self._table.counters.refused[_NO_ANSWER] += 1
-            self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._table.scratch
@@ -85,9 +115,10 @@ class HalfOpen(asyncio.BufferedProtocol):
         self.lost()
 
     def due(self, now: float) -> float | None:
-        if not self._answered:
-            self._table.counters.refused[_NO_ANSWER] += 1
-        self._transport.abort()
+        if self._answered:
+            self._abort()
+        else:
+            self._give_up()
         return None
 
     def lost(self) -> None:
@@ -123,8 +154,9 @@ class HalfOpen(asyncio.BufferedProtocol):
     def _upgrade(self, upgrade: Upgrade, rest: bytes) -> None:
         self._answered = True
         self.lost()
-        self._transport.write(upgrade.response())
-        connection = WebSocketConnection(self._table, self._transport, upgrade.address, upgrade.bearer)
+        transport = self._made()
+        transport.write(upgrade.response())
+        connection = WebSocketConnection(self._table, transport, upgrade.address, upgrade.bearer)
         antechamber = connection.attach()
         self._connected(connection)
         if rest:
@@ -134,17 +166,28 @@ class HalfOpen(asyncio.BufferedProtocol):
         self._answered = True
         self._table.counters.refused[int(refusal.status)] += 1
         log.debug("handshake from %s refused with %d: %s", self._peer, refusal.status, refusal.why)
-        self._transport.write(refusal.response())
+        transport = self._made()
+        transport.write(refusal.response())
         self._head.clear()
         # As in WebSocketConnection: a plain close could cost the client the answer, if it still sends.
-        if self._transport.can_write_eof():
+        if transport.can_write_eof():
             self._table.wheel.set(self, self._table.clock() + self._table.linger_seconds)
-            self._transport.set_protocol(Drain(self, self._table.scratch))
-            self._transport.write_eof()
+            transport.set_protocol(Drain(self, self._table.scratch))
+            transport.write_eof()
         else:
-            self._transport.close()
+            transport.close()
+
+    def _made(self) -> asyncio.Transport:
+        assert self._transport is not None, "bytes come after connection_made only"
+        return self._transport
 
     def _give_up(self) -> None:
         self._answered = True
         self._table.counters.refused[_NO_ANSWER] += 1
-        self._transport.abort()
+        self._abort()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        elif self._opening is not None:
+            self._opening.cancel()
