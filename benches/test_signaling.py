@@ -25,6 +25,8 @@ UNLIMITED = node_settings(
         "candidates_per_second": 10_000_000,
         "candidate_burst": 10_000_000,
         "stats_per_second": 10_000_000,
+        "relayed_bytes_per_second": 1 << 30,
+        "relayed_burst_bytes": 1 << 30,
     }
 )
 SDP = "v=0\r\n" + "".join(f"a=line{n:02}:{'x' * 20}\r\n" for n in range(65))

@@ -53,6 +53,26 @@ SHED_AFTER_MS: Final = 2000
 """When to try again: twice the time over which the loop's lag is averaged."""
 
 
+TOLD: Final = frozenset(
+    {
+        "sdpOffer",
+        "sdpAnswer",
+        "iceCandidate",
+        "iceRestart",
+        "createProducer",
+        "closeProducer",
+        "replaceTrack",
+        "changeEncoding",
+        "lockRoom",
+        "kickUser",
+        "traceEvent",
+    }
+)
+"""Methods whose params, in part or whole, are told to others. A join's are, too: it is charged once it is known whose it is."""
+_RELAYED: Final = len(CLASSES)
+"""Where a meter counts bytes, behind its classes of requests."""
+
+
 class Shed(ProtocolError):
     """The node is overloaded and refuses what can wait. Not the client's error: it is not counted against it."""
 
@@ -69,10 +89,11 @@ class _Rule(NamedTuple):
     need: Need | None
     shed_at: int
     """0: never."""
+    is_told: bool
 
 
 _RULES: Final = {
-    name: _Rule(CLASSES.index(method.rate), STATES[name], NEEDS.get(name), SHED_AT.get(name, 0))
+    name: _Rule(CLASSES.index(method.rate), STATES[name], NEEDS.get(name), SHED_AT.get(name, 0), name in TOLD)
     for name, method in METHODS.items()
 }
 
@@ -106,7 +127,8 @@ class AdmissionController:
     """Checks how often, in which state and with which grants something is asked.
 
     One connection may use `limits.…_per_second` and the burst beside it; all connections of an identity, and of an
-    address, some factor of it. How late the loop is, is told by `note_lag`.
+    address, some factor of it. What is told to others counts by its bytes as well, for all connections of an identity
+    together: with one queue to fill, coming again must not help. How late the loop is, is told by `note_lag`.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -116,7 +138,7 @@ class AdmissionController:
         """0: nothing is shed; 1: statistics and traces; 2: also quality reports."""
         self._settings = settings
         self._addresses = Meters(len(CLASSES), settings.limits.remembered_callers)
-        self._identities = Meters(len(CLASSES), settings.limits.remembered_callers)
+        self._identities = Meters(len(CLASSES) + 1, settings.limits.remembered_callers)
         self.configure()
 
     def configure(self) -> None:
@@ -129,6 +151,8 @@ class AdmissionController:
             "ping": (PINGS_PER_SECOND, PINGS_PER_SECOND),
         }
         self._allowances = [_allowance(limits, *rates[each]) for each in CLASSES]
+        self._byte_seconds = 1 / limits.relayed_bytes_per_second
+        self._burst_seconds = limits.relayed_burst_bytes * self._byte_seconds + 1e-9
         self._addresses.idle = self._identities.idle = limits.remembered_callers
 
     def new_caller(self, connection: Connection, session: SignalingSession) -> Caller:
@@ -155,10 +179,35 @@ class AdmissionController:
                 raise ProtocolError("unauthenticated")
             raise ProtocolError("wrong_state", f"{message.method} cannot be called in state {state}")
         if rule.shed_at and self.shedding >= rule.shed_at:
-            self._count(rule.rate, "shed")
+            self._count(CLASSES[rule.rate], "shed")
             raise Shed
         if rule.need is not None:
             require(message.session.claims, rule.need)
+        if rule.is_told and caller.identity is not None:
+            self._charge(caller.identity.times, len(memoryview(message.raw)), message.now)
+
+    def charge_join(self, identity: str, size: int, now: float) -> None:
+        """Charges an identity with what its join tells the others. Raises ProtocolError rate_limited, having charged nothing."""
+        self._charge(self._identities.of(identity).times, size, now)
+
+    def _charge(self, times: list[float], size: int, now: float) -> None:
+        theoretical = times[_RELAYED]
+        if theoretical < now:
+            theoretical = now
+        ahead = theoretical - now + size * self._byte_seconds
+        if ahead > self._burst_seconds:
+            self._refuse_bytes(theoretical - now, size)
+        times[_RELAYED] = now + ahead
+
+    def _refuse_bytes(self, behind: float, size: int) -> None:
+        """Refuses, unless it is one message larger than the whole burst, which passes where nothing else has."""
+        if behind <= 0:
+            return
+        wait = min(behind, behind + size * self._byte_seconds - self._burst_seconds)
+        self._count("relayed bytes", "identity")
+        raise ProtocolError(
+            "rate_limited", "too many bytes for the others", after_ms=math.ceil(wait * 1000 - 1e-6)
+        )
 
     def _admit(self, caller: Caller, rate: int, now: float) -> None:
         """Charges connection, identity and address with one event; none of them if one has no room for it."""
@@ -202,11 +251,11 @@ class AdmissionController:
             self._refuse(_RULES[message.method].rate, "newcomer", 0.0)
 
     def _refuse(self, rate: int, account: str, wait: float) -> NoReturn:
-        self._count(rate, account)
+        self._count(CLASSES[rate], account)
         raise ProtocolError("rate_limited", after_ms=math.ceil(wait * 1000 - 1e-6))
 
-    def _count(self, rate: int, account: str) -> None:
-        key = CLASSES[rate], account
+    def _count(self, what: str, account: str) -> None:
+        key = what, account
         self.refused[key] = self.refused.get(key, 0) + 1
 
 

@@ -60,6 +60,7 @@ class SignalingPlane:
         publishing = Publishing(self.sessions, self.streams, live)
         negotiation = Negotiation(self.streams, live)
         server = {"node": node, "region": settings.node.region, "version": version}
+        self.admission = AdmissionController(live)
         self.rulings = Rulings(ledger)
         self.administration = Administration(self.sessions, self.rulings, wall)
         self.auth = auth = AuthHandler(
@@ -76,6 +77,7 @@ class SignalingPlane:
                 wall,
                 auth,
                 self.rulings,
+                self.admission.charge_join,
             ),
             ProducerHandler(publishing),
             ConsumerHandler(self.sessions, self.streams, publishing, live),
@@ -84,7 +86,6 @@ class SignalingPlane:
             RoomAdminHandler(self.administration),
             DiagnosticsHandler(self.sessions, self.streams, directory, live, node, clock, wall, drain),
         )
-        self.admission = AdmissionController(live)
         self.router = SignalingRouter(handlers, self.admission)
         self.messages = SignalingMessageHandler(
             self.router, self.admission, self.sessions, auth, live, clock, spawn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec import Raw
 
 from palaver.protocol import events
@@ -44,9 +45,13 @@ from palaver.signaling.rulings import Rulings
 from palaver.signaling.stream_router import StreamRouter
 
 MAX_ATTRIBUTES: Final = 16 * 1024
-"""Characters of a participant's attributes, names and values together: every newcomer is told all of them."""
+"""Bytes of a participant's attributes as JSON: every newcomer is told all of them."""
 PAGE: Final = 200
 """Participants in one page of roomInfo."""
+
+
+def _size(attributes: dict[str, str]) -> int:
+    return len(msgspec.json.encode(attributes)) if attributes else 0
 
 
 class Authentication(Protocol):
@@ -68,7 +73,9 @@ class SessionHandler:
         wall: Callable[[], float],
         auth: Authentication,
         rulings: Rulings,
+        charge: Callable[[str, int, float], None],
     ) -> None:
+        """`charge(identity, bytes, now)` raises ProtocolError rate_limited for who has told the others too much."""
         self._sessions = sessions
         self._streams = streams
         self._publishing = publishing
@@ -77,6 +84,7 @@ class SessionHandler:
         self._wall = wall
         self._auth = auth
         self._rulings = rulings
+        self._charge = charge
 
     @property
     def routes(self) -> Mapping[str, Verb]:
@@ -116,6 +124,8 @@ class SessionHandler:
             params.on_duplicate,
         )
         self._check(request, params)
+        told = len(memoryview(message.raw)) - len(params.token or "") + _size(claims.attributes)
+        self._charge(claims.identity, told, message.now)
         if params.offer is not None:
             return self._join_with_offer(message, request, params, params.offer)
         return self._take_seat(message, request, params)
@@ -128,9 +138,9 @@ class SessionHandler:
     def _check(self, request: SeatRequest, params: Join) -> None:
         """Raises what `_take_seat` would run into; after it, taking the seat cannot fail."""
         self._check_standing(request.claims, request.room)
-        if sum(map(len, (*request.all_attributes, *request.all_attributes.values()))) > MAX_ATTRIBUTES:
+        if _size(request.all_attributes) > MAX_ATTRIBUTES:
             raise ProtocolError(
-                "too_large", f"attributes have at most {MAX_ATTRIBUTES} characters", path="$.attributes"
+                "too_large", f"attributes have at most {MAX_ATTRIBUTES} bytes as JSON", path="$.attributes"
             )
         self._publishing.check_all(request, params.producers, params.offer is not None)
         self._pass_lock(request, request.claims)
