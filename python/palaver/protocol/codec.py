@@ -88,6 +88,8 @@ class Codec(ABC):
 
     def __init__(self) -> None:
         self._decoders: dict[type[Params], Decoder] = {}
+        self._heads: dict[str, bytes] = {}
+        """Event → how its notification begins."""
 
     def requests(self, message: bytes) -> tuple[list[Envelope | Refused], bool]:
         """Splits a message into its requests; the flag says whether it was a batch (JSON-RPC 2.0 § 6)."""
@@ -246,10 +248,13 @@ class JsonCodec(Codec):
         return b"[" + b",".join(replies) + b"]"
 
     def event(self, method: str, epoch: int, seq: int, prev: int, body: bytes) -> bytes:
-        head = f'{{"jsonrpc":"2.0","method":"{method}","params":{{"epoch":{epoch},"seq":{seq},"prev":{prev}'
+        head = self._heads.get(method)
+        if head is None:
+            head = f'{{"jsonrpc":"2.0","method":"{method}","params":{{"epoch":'.encode()
+            self._heads[method] = head
         if body == b"{}":
-            return head.encode() + b"}}"
-        return b"%b,%b}" % (head.encode(), body[1:])
+            return b'%b%d,"seq":%d,"prev":%d}}' % (head, epoch, seq, prev)
+        return b'%b%d,"seq":%d,"prev":%d,%b}' % (head, epoch, seq, prev, body[1:])
 
 
 class MsgpackCodec(Codec):
@@ -261,7 +266,6 @@ class MsgpackCodec(Codec):
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
         self._epoch_seq_prev = [self._encode(key) for key in ("epoch", "seq", "prev")]
-        self._heads: dict[str, bytes] = {}
 
     def _decoder(self, kind: Any) -> Decoder:
         return msgspec.msgpack.Decoder(kind)

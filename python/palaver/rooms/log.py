@@ -8,46 +8,58 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container, Iterator
 
-from palaver.protocol.codec import JSON, MSGPACK, Codec
+from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event
 
 
 class Entry:
     """One event with its number and its audience; its body is encoded at most once per encoding."""
 
-    __slots__ = ("_frames", "_msgpack", "but", "epoch", "event", "json", "seq", "to")
+    __slots__ = ("_bodies", "_messages", "but", "epoch", "event", "seq", "size", "to")
 
     def __init__(
-        self, epoch: int, seq: int, event: Event, to: Container[str] | str | None, but: str | None
+        self,
+        epoch: int,
+        seq: int,
+        event: Event,
+        to: Container[str] | str | None,
+        but: str | None,
+        codec: Codec,
     ) -> None:
         self.epoch = epoch
         self.seq = seq
         self.event = event
         self.to = to
         self.but = but
-        self.json = JSON.body(event)
-        self._msgpack: bytes | None = None
-        self._frames: dict[tuple[Codec, int], bytes] = {}
+        body = codec.body(event)
+        self._bodies = {codec: body}
+        self.size = len(body)
+        """Bytes that it counts for in the log."""
+        self._messages: dict[tuple[Codec, int], bytes] | None = None
 
     def message(self, codec: Codec, prev: int) -> bytes:
         """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
-        cached = self._frames.get((codec, prev))
-        if cached is not None:
-            return cached
-        if codec is MSGPACK:
-            if self._msgpack is None:
-                self._msgpack = MSGPACK.body(self.event)
-            body = self._msgpack
-        else:
-            body = self.json
-        message = codec.event(self.event.method, self.epoch, self.seq, prev, body)
-        if len(self._frames) < 4:  # those in step share one; the few that are behind encode their own head
-            self._frames[codec, prev] = message
+        if isinstance(self.to, str):
+            return self._encode(codec, prev)
+        shared = self._messages
+        if shared is None:
+            shared = self._messages = {}
+        message = shared.get((codec, prev))
+        if message is None:
+            message = self._encode(codec, prev)
+            if len(shared) < 4:  # those in step share one; the few that are behind encode their own head
+                shared[codec, prev] = message
         return message
+
+    def _encode(self, codec: Codec, prev: int) -> bytes:
+        body = self._bodies.get(codec)
+        if body is None:
+            body = self._bodies[codec] = codec.body(self.event)
+        return codec.event(self.event.method, self.epoch, self.seq, prev, body)
 
     def settle(self) -> None:
         """Forgets the encoded messages once all who are present have been served; the log keeps only bodies."""
-        self._frames.clear()
+        self._messages = None
 
 
 class RoomLog:
@@ -61,11 +73,14 @@ class RoomLog:
         self._bytes = 0
         self._entries: deque[Entry] = deque()
 
-    def append(self, event: Event, to: Container[str] | str | None, but: str | None) -> Entry:
+    def append(
+        self, event: Event, to: Container[str] | str | None, but: str | None, codec: Codec = JSON
+    ) -> Entry:
+        """Notes an event; `codec` is the encoding that it is most likely asked for."""
         self.seq += 1
-        entry = Entry(self.epoch, self.seq, event, to, but)
+        entry = Entry(self.epoch, self.seq, event, to, but, codec)
         self._entries.append(entry)
-        self._bytes += len(entry.json)
+        self._bytes += entry.size
         while len(self._entries) > self._max_events or self._bytes > self._max_bytes:
             self._drop_first()
         return entry
@@ -86,4 +101,4 @@ class RoomLog:
         return len(self._entries)
 
     def _drop_first(self) -> None:
-        self._bytes -= len(self._entries.popleft().json)
+        self._bytes -= self._entries.popleft().size

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from palaver.protocol import events
+from palaver.protocol.codec import JSON
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
@@ -97,7 +98,9 @@ class Room:
         """Appends an event for all, for one peer or some, or for all `but` one. It is the log's next entry."""
         if not self._pending:
             self._on_change(self)
-        self._pending.append(self.log.append(event, to, but))
+        target = self.participants.get(to) if isinstance(to, str) else None
+        codec = JSON if target is None else target.session.codec
+        self._pending.append(self.log.append(event, to, but, codec))
 
     def deliver(self) -> None:
         """Sends the noted events to those who are here, in order."""
@@ -108,10 +111,16 @@ class Room:
                 if target is not None and self.is_visible(entry, target):
                     target.session.push(entry)
             else:
+                told, but = entry.to is None, entry.but
                 for participant in self.participants.values():
-                    if self.is_visible(entry, participant):
+                    # Nearly everybody of a large room is told without a call: 0.1 µs for each.
+                    if (
+                        participant.peer != but
+                        if told and participant.subscribe == "auto"
+                        else self.is_visible(entry, participant)
+                    ):
                         participant.session.push(entry)
-            entry.settle()
+                entry.settle()
 
     def shown(self, by: str) -> str:
         """Who did something, as the others are told: a hidden participant is nobody they know."""

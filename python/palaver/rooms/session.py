@@ -126,12 +126,13 @@ class SignalingSession:
         sink = self.sink
         if sink is None or self.corked or entry.seq <= self.last_seq:
             return
-        message = entry.message(self.codec, self.last_seq)
-        faults = self.room.faults if self.room is not None else None
-        if faults is not None and faults.active:
+        message = entry.message(MSGPACK if sink.binary else JSON, self.last_seq)
+        droppable = entry.event.droppable
+        room = self.room
+        if room is not None and room.faults.active:
             self.last_seq = entry.seq
-            faults.send(self, partial(sink.send, message, entry.event.droppable))
-        elif sink.send(message, entry.event.droppable) or not entry.event.droppable:
+            room.faults.send(self, partial(sink.send, message, droppable))
+        elif sink.send(message, droppable) or not droppable:
             self.last_seq = entry.seq  # what was shed leaves no gap: the next event names the one before it
 
     def uncork(self) -> None:
@@ -146,6 +147,7 @@ class SignalingSession:
         for entry in missed:
             if self.room.is_visible(entry, self.participant):
                 self.push(entry)
+                entry.settle()
 
     def send_offer(
         self, from_peer: str, transport: str, sdp: str, generation: int, glare: bool = False

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from palaver.observe import Histogram
 from palaver.observe.histogram import JOIN_SECONDS, REQUEST_SECONDS
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 
 MAX_REFUSALS: Final = 100
 """Requests over a rate limit in a row, with none that succeeds between them, that close with 4013."""
-Respond = Callable[[bytes | None, Message | None], None]
-"""Takes a reply (None for a notification's), and the message whose events may follow once the reply is out."""
 
 
 class SignalingMessageHandler:
@@ -87,12 +84,9 @@ class SignalingMessageHandler:
             return
         codec = MSGPACK if connection.binary else JSON
         requests, is_batch = codec.requests(bytes(message))
-        if not is_batch:
-            self._decide(caller, codec, requests[0], partial(self._send, connection))
-            return
-        gather = _Batch(codec, len(requests), partial(self._send, connection))
+        batch = _Batch(codec, len(requests)) if is_batch else None
         for request in requests:
-            self._decide(caller, codec, request, gather.add)
+            self._decide(caller, codec, request, batch)
 
     def disconnected(self, connection: Connection, code: int) -> None:
         """The socket is gone, whoever closed it: a seat is kept for the grace period."""
@@ -125,53 +119,73 @@ class SignalingMessageHandler:
 
     # --- the path ---
 
-    def _decide(self, caller: Caller, codec: Codec, request: Envelope | Refused, respond: Respond) -> None:
+    def _decide(
+        self, caller: Caller, codec: Codec, request: Envelope | Refused, batch: _Batch | None
+    ) -> None:
         now = self._clock()
         if isinstance(request, Refused):
-            id = None if request.id is UNSET else request.id
-            reply = self._refuse(caller, codec, id, request.error, now)
-            respond(reply if request.id is not UNSET else None, None)
+            reply = self._refuse(caller, codec, request.id, request.error, now)
+            self._respond(caller, reply, None, batch)
             return
         message = Message(caller, codec, request.method, request.id, request.params, now)
         if request.traceparent is UNSET:
-            self._route(message, respond)
+            self._route(message, batch)
         else:
             with traced(request.traceparent):
-                self._route(message, respond)
+                self._route(message, batch)
 
-    def _route(self, message: Message, respond: Respond) -> None:
+    def _route(self, message: Message, batch: _Batch | None) -> None:
         try:
             outcome = self._router.route(message)
         except Exception as error:
-            self._fail(message, error, respond)
+            self._fail(message, error, batch)
             return
         if isinstance(outcome, CoroutineType):
-            self._spawn(self._wait(message, outcome, respond))
+            self._spawn(self._wait(message, outcome, batch))
         else:
-            self.seconds[message.method].observe(self._clock() - message.now)
-            self._succeed(message, outcome, respond)
+            self._succeed(message, outcome, batch)
 
-    async def _wait(self, message: Message, outcome: Coroutine[Any, Any, Any], respond: Respond) -> None:
+    async def _wait(self, message: Message, outcome: Coroutine[Any, Any, Any], batch: _Batch | None) -> None:
         try:
             result = await outcome
         except Exception as error:
-            self._fail(message, error, respond)
+            self._fail(message, error, batch)
         else:
-            self.seconds[message.method].observe(self._clock() - message.now)
-            self._succeed(message, result, respond)
+            self._succeed(message, result, batch)
 
-    def _succeed(self, message: Message, result: Any, respond: Respond) -> None:
+    def _succeed(self, message: Message, result: Any, batch: _Batch | None) -> None:
+        self.seconds[message.method].observe(self._clock() - message.now)
         message.caller.refusals = 0
-        respond(message.codec.reply(message.id, result) if message.id is not UNSET else None, message)
+        reply = None if message.id is UNSET else message.codec.reply(message.id, result)
+        self._respond(message.caller, reply, message, batch)
 
-    def _fail(self, message: Message, error: Exception, respond: Respond) -> None:
+    def _fail(self, message: Message, error: Exception, batch: _Batch | None) -> None:
         if not isinstance(error, ProtocolError):
             reference = self._sessions.new_id("e")
             log.exception("handler failed", extra={"method": message.method, "ref": reference})
             error = ProtocolError("internal", ref=reference)
-        id = None if message.id is UNSET else message.id
-        reply = self._refuse(message.caller, message.codec, id, error, message.now)
-        respond(reply if message.id is not UNSET else None, message)
+        reply = self._refuse(message.caller, message.codec, message.id, error, message.now)
+        self._respond(message.caller, reply, message, batch)
+
+    def _respond(
+        self, caller: Caller, reply: bytes | None, message: Message | None, batch: _Batch | None
+    ) -> None:
+        """Sends a reply (None for a notification's), or what a batch has gathered once this was the last of it; then
+        the events that the messages caused."""
+        if batch is None:
+            if reply is not None:
+                caller.connection.send(reply)
+            if message is not None:
+                self._settle(message)
+        elif batch.add(reply, message):
+            if batch.replies:
+                caller.connection.send(batch.codec.batch(batch.replies))
+            for each in batch.messages:
+                self._settle(each)
+        else:
+            return
+        if caller.errors or caller.refusals:
+            self._judge(caller)
 
     def _settle(self, message: Message) -> None:
         """After the reply: the events it caused, then the close it asked for."""
@@ -184,8 +198,9 @@ class SignalingMessageHandler:
             message.caller.connection.close(*message.then_close)
 
     def _refuse(
-        self, caller: Caller, codec: Codec, id: int | str | None, error: ProtocolError, now: float
-    ) -> bytes:
+        self, caller: Caller, codec: Codec, id: int | str | UnsetType | None, error: ProtocolError, now: float
+    ) -> bytes | None:
+        """Counts a refusal, and returns the reply that says so; None for a notification's, which is not answered."""
         self.errors[error.reason] = self.errors.get(error.reason, 0) + 1
         if error.reason == "rate_limited":
             caller.refusals += not isinstance(error, Shed)
@@ -194,37 +209,32 @@ class SignalingMessageHandler:
                 when for when in caller.errors if when > now - self._settings.limits.error_window_seconds
             ]
             caller.errors = [*recent, now]
-        return codec.failure(id, error)
+        return None if id is UNSET else codec.failure(id, error)
 
-    def _send(self, connection: Connection, reply: bytes | None, *messages: Message | None) -> None:
-        if reply is not None:
-            connection.send(reply)
-        for message in messages:
-            if message is not None:
-                self._settle(message)
-        caller = self._callers.get(connection.id)
-        if caller is None:
-            return
+    def _judge(self, caller: Caller) -> None:
+        """Closes a connection whose requests are refused too often."""
         if len(caller.errors) >= self._settings.limits.errors_per_window:
-            connection.close(CloseCode.TOO_MANY_ERRORS, "too many errors")
+            caller.connection.close(CloseCode.TOO_MANY_ERRORS, "too many errors")
         elif caller.refusals > MAX_REFUSALS:
-            connection.close(CloseCode.RATE_LIMITED, "it goes on over its rate limit")
+            caller.connection.close(CloseCode.RATE_LIMITED, "it goes on over its rate limit")
 
 
 class _Batch:
-    """Gathers the replies of a batch and sends them together (JSON-RPC 2.0 § 6); events follow the whole batch."""
+    """Gathers the replies of a batch, to be sent together (JSON-RPC 2.0 § 6); events follow the whole batch."""
 
-    def __init__(self, codec: Codec, waiting: int, send: Callable[..., None]) -> None:
-        self._codec = codec
+    __slots__ = ("_waiting", "codec", "messages", "replies")
+
+    def __init__(self, codec: Codec, waiting: int) -> None:
+        self.codec = codec
+        self.replies: list[bytes] = []
+        self.messages: list[Message] = []
         self._waiting = waiting
-        self._send = send
-        self._replies: list[bytes] = []
-        self._messages: list[Message | None] = []
 
-    def add(self, reply: bytes | None, message: Message | None) -> None:
-        self._waiting -= 1
-        self._messages.append(message)
+    def add(self, reply: bytes | None, message: Message | None) -> bool:
+        """Returns whether that was the last of it."""
         if reply is not None:
-            self._replies.append(reply)
-        if self._waiting == 0:
-            self._send(self._codec.batch(self._replies) if self._replies else None, *self._messages)
+            self.replies.append(reply)
+        if message is not None:
+            self.messages.append(message)
+        self._waiting -= 1
+        return self._waiting == 0
