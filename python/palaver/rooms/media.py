@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from palaver.protocol.methods.producer import PauseBits, ProducerInfo
 from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.protocol.types import Candidate, Encoding, Kind, Source
+from palaver.rooms.timers import Timer, Timers
 
 EARLY_CANDIDATES = 64
 """Candidates kept per sender before the offer they belong to (protocol § 5, iceCandidate)."""
@@ -121,30 +123,52 @@ class Consumer(Struct):
 
 
 class EarlyCandidates:
-    """Candidates that came before the offer of their generation: at most 64, for at most 45 s."""
+    """Candidates that came before the offer of their generation: at most 64, for at most 45 s; a timer frees them."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_timer", "_timers")
 
-    def __init__(self) -> None:
+    def __init__(self, timers: Timers) -> None:
         self._kept: list[tuple[float, int, list[Candidate | str], bool]] = []
+        self._timers = timers
+        self._timer: Timer | None = None
 
     def __bool__(self) -> bool:
         return bool(self._kept)
 
     def keep(self, generation: int, candidates: list[Candidate | str], end: bool, now: float) -> bool:
         """Keeps them, or returns False where that would be more than 64."""
-        self._kept = [kept for kept in self._kept if kept[0] > now - EARLY_SECONDS]
         held = sum(max(1, len(kept[2])) for kept in self._kept)
         if held + max(1, len(candidates)) > EARLY_CANDIDATES:
             return False
         self._kept.append((now, generation, candidates, end))
+        if self._timer is None:
+            self._free_at(now + EARLY_SECONDS)
         return True
 
-    def take(self, generation: int, now: float) -> list[tuple[list[Candidate | str], bool]]:
+    def take(self, generation: int) -> list[tuple[list[Candidate | str], bool]]:
         """Returns and forgets those of this generation; older generations are dropped with them."""
-        fresh = [kept for kept in self._kept if kept[0] > now - EARLY_SECONDS]
-        self._kept = [kept for kept in fresh if kept[1] > generation]
-        return [(candidates, end) for _, of, candidates, end in fresh if of == generation]
+        taken = [(candidates, end) for _, of, candidates, end in self._kept if of == generation]
+        self._keep_only([kept for kept in self._kept if kept[1] > generation])
+        return taken
+
+    def forget(self) -> None:
+        """Drops all: there is nobody left to take them."""
+        self._keep_only([])
+
+    def _free_at(self, when: float) -> None:
+        self._timer = self._timers.at(when, partial(self._free, when))
+
+    def _free(self, now: float) -> None:
+        self._timer = None
+        self._keep_only([kept for kept in self._kept if kept[0] + EARLY_SECONDS > now])
+        if self._kept:
+            self._free_at(self._kept[0][0] + EARLY_SECONDS)
+
+    def _keep_only(self, kept: list[tuple[float, int, list[Candidate | str], bool]]) -> None:
+        self._kept = kept
+        if not kept and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class WebRtcTransport:
@@ -157,28 +181,33 @@ class WebRtcTransport:
         "fingerprints",
         "generation",
         "id",
+        "in_flight",
         "offering",
         "restarts",
         "state",
         "used",
     )
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, timers: Timers) -> None:
         self.id = id
         self.direction: Literal["send", "recv"] | None = None
         self.generation: int | None = None
         self.state: Literal["new", "connecting", "connected", "failed", "closed"] = "new"
         self.answer: SdpOfferResult | None = None
         self.offering: int | None = None
-        """Generation of an offer that the media node is working on."""
+        """Generation of the newest offer that the media node is working on."""
+        self.in_flight = 0
+        """Offers that the media node is working on."""
         self.fingerprints: frozenset[str] | None = None
         self.used = False
         """Whether a producer, a consumer or a fingerprint was named for it."""
-        self.early = EarlyCandidates()
+        self.early = EarlyCandidates(timers)
         self.restarts: list[float] = []
         """When iceRestart was called lately."""
 
     @property
     def is_unused(self) -> bool:
         """Whether it has nothing but its name: a refused offer leaves none behind."""
-        return not self.used and self.generation is None and self.fingerprints is None and not self.early
+        if self.in_flight or self.early:
+            return False
+        return not self.used and self.generation is None and self.fingerprints is None

@@ -106,6 +106,16 @@ class Participant:
         suspended = self.session.suspended_shown
         return PeerInfo(self.peer, self.identity, self.role, self.name, self.attributes, suspended)
 
+    def has_no_use_for(self, transport: WebRtcTransport) -> bool:
+        """Whether a transport to the media node failed or was only named, and carries nothing."""
+        if transport.is_unused:
+            return True
+        if transport.state != "failed" or transport.in_flight:
+            return False
+        carrying = {each.transport for each in self.producers.values()}
+        carrying.update(each.transport for each in self.consumers.values())
+        return transport.id not in carrying
+
     def cares_for(self, event: Event) -> bool:
         """Whether an event of producers is told even to `subscribe:"none"`: of one's own, or one that one consumes."""
         producer = getattr(event, "id", None)

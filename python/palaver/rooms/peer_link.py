@@ -7,14 +7,15 @@ from typing import Literal
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.types import Candidate
 from palaver.rooms.media import EARLY_CANDIDATES, EarlyCandidates
+from palaver.rooms.timers import Timers
 
 
 class PeerLink:
     """One peer-to-peer connection. At most one offer is open; when two cross (glare), the smaller peer id yields."""
 
-    __slots__ = ("_answered", "_early", "_offers", "generation", "offerer", "opener", "restarts")
+    __slots__ = ("_answered", "_early", "_offers", "_timers", "generation", "offerer", "opener", "restarts")
 
-    def __init__(self, opener: str) -> None:
+    def __init__(self, opener: str, timers: Timers) -> None:
         self.opener = opener
         """Who mentioned it first."""
         self.generation = -1
@@ -26,6 +27,7 @@ class PeerLink:
         self._answered: tuple[str, int] | None = None
         self._offers: dict[str, int] = {}
         self._early: dict[str, EarlyCandidates] = {}
+        self._timers = timers
 
     def offer(self, sender: str, receiver: str, generation: int) -> Literal["new", "glare", "repeat"]:
         """Takes an offer: `new` and `glare` (it voids the receiver's open one) are to be delivered, a `repeat` is not.
@@ -83,11 +85,19 @@ class PeerLink:
             raise ProtocolError(
                 "stale_generation", f"the current generation is {self.generation}", generation=self.generation
             )
-        if not self._early.setdefault(sender, EarlyCandidates()).keep(generation, candidates, end, now):
+        early = self._early.get(sender)
+        if early is None:
+            early = self._early[sender] = EarlyCandidates(self._timers)
+        if not early.keep(generation, candidates, end, now):
             raise ProtocolError("limit", f"at most {EARLY_CANDIDATES} candidates are kept before their offer")
         return False
 
-    def take_early(self, sender: str, now: float) -> list[tuple[list[Candidate | str], bool]]:
+    def take_early(self, sender: str) -> list[tuple[list[Candidate | str], bool]]:
         """The sender's kept candidates of the current generation; they are forgotten here."""
         early = self._early.get(sender)
-        return early.take(self.generation, now) if early is not None else []
+        return early.take(self.generation) if early is not None else []
+
+    def close(self) -> None:
+        """One of the two has gone: nothing more is kept."""
+        for early in self._early.values():
+            early.forget()

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from palaver.protocol import events
 from palaver.protocol.codec import JSON
+from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
@@ -20,7 +21,7 @@ from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
 from palaver.rooms.role import Grants
-from palaver.rooms.timers import Timer
+from palaver.rooms.timers import Timer, Timers
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
 
@@ -43,12 +44,15 @@ class Room:
         id: str,
         log: RoomLog,
         faults: Faults,
+        timers: Timers,
         on_change: Callable[[Room], None],
         observer: Observer | None = None,
     ) -> None:
         self.id = id
         self.log = log
         self.faults = faults
+        self.session_timers = timers
+        """Those of all sessions."""
         self.version = 1
         self.attributes: dict[str, str] = {}
         self.participants: dict[str, Participant] = {}
@@ -193,11 +197,11 @@ class Room:
             self.close_producer(producer, by=peer, reason=reason)
         for consumer in list(participant.consumers.values()):
             self.close_consumer(participant, consumer)
-        for transport in participant.transports.values():
-            if self.media is not None:
-                self.media.close_transport(self.handle(participant, transport.id))
+        for transport in list(participant.transports.values()):
+            self.close_transport(participant, transport)
         for key in participant.links:
             link = self.links.pop(key)
+            link.close()
             other = self.participants[key[2] if key[1] == peer else key[1]]
             other.links.remove(key)
             other.links_opened -= link.opener == other.peer
@@ -222,11 +226,30 @@ class Room:
         """Opens a connection of `one` with another; it counts for the one that opened it."""
         smaller, larger = sorted((one.peer, other.peer))
         key = (transport, smaller, larger)
-        link = self.links[key] = PeerLink(one.peer)
+        link = self.links[key] = PeerLink(one.peer, self.session_timers)
         one.links.add(key)
         other.links.add(key)
         one.links_opened += 1
         return link
+
+    def add_transport(self, participant: Participant, id: str, cap: int) -> WebRtcTransport:
+        """Makes a transport to the media node; at the cap, one that failed, or was only named, gives way to it.
+
+        Raises ProtocolError limit where none does.
+        """
+        if len(participant.transports) >= cap:
+            leaving = next(filter(participant.has_no_use_for, participant.transports.values()), None)
+            if leaving is None:
+                raise ProtocolError("limit", f"at most {cap} transports to the media node per participant")
+            self.close_transport(participant, leaving)
+        transport = participant.transports[id] = WebRtcTransport(id, self.session_timers)
+        return transport
+
+    def close_transport(self, participant: Participant, transport: WebRtcTransport) -> None:
+        del participant.transports[transport.id]
+        transport.early.forget()
+        if self.media is not None:
+            self.media.close_transport(self.handle(participant, transport.id))
 
     def handle(self, participant: Participant, transport: str) -> TransportHandle:
         return TransportHandle(self.media_node, self.id, participant.peer, transport)

@@ -56,6 +56,7 @@ class SignalingSession:
         "claims",
         "corked",
         "failed_auths",
+        "is_joining",
         "joined_seq",
         "last_seq",
         "participant",
@@ -84,6 +85,8 @@ class SignalingSession:
         self.seq_seen = 0
         self.corked = False
         self.failed_auths = 0
+        self.is_joining = False
+        """Whether the media node works on the offer of its join."""
         self.suspended_shown = False
         self.timers: list[Timer] = []
         """Those of a loss."""

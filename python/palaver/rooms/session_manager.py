@@ -231,7 +231,7 @@ class SessionManager:
     def _open(self, id: str) -> Room:
         _, epoch = self._owner(id)
         log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
-        room = self.rooms[id] = Room(id, log, self.faults, self._changed.append, self._observer)
+        room = self.rooms[id] = Room(id, log, self.faults, self.timers, self._changed.append, self._observer)
         if self._observer is not None:
             self._observer(Observation("room_started", id, epoch))
         if self.settings.max_seconds:

@@ -32,8 +32,17 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1000
     transports_per_peer: Annotated[
         Count,
-        doc("WebRTC transports one participant may have; a call peer to peer needs one for each other."),
+        doc(
+            "Peer-to-peer connections one participant may open: a call peer to peer needs one for each other."
+        ),
     ] = 256
+    media_transports_per_peer: Annotated[
+        Count,
+        doc(
+            "Transports to the media node one participant may have: one to send, one to receive, and some for a new start. "
+            "Each costs the media node sockets and memory."
+        ),
+    ] = 8
     sdp_bytes: Annotated[
         Bytes,
         doc(

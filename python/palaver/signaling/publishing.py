@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
+from palaver.protocol.methods.session import JoinOffer
 from palaver.protocol.types import Kind, Source
 from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.participant import Participant
@@ -40,13 +41,19 @@ class Publishing:
             need = "canPublishData" if source == "data" else "canPublish"
             raise ProtocolError("forbidden", f"you may not publish {source}", need=need)
 
-    def check_all(self, request: SeatRequest, producers: list[CreateProducer], offers: bool) -> None:
+    def check_all(
+        self, request: SeatRequest, producers: list[CreateProducer], offer: JoinOffer | None
+    ) -> None:
         """Raises ProtocolError where one of the producers of a join could not be created once the seat is taken."""
         limits, room = self._settings.limits, self._sessions.rooms.get(request.room)
         if len(producers) > limits.producers_per_peer:
             raise ProtocolError("limit", f"at most {limits.producers_per_peer} producers per participant")
-        if len({each.transport for each in producers}) + offers > limits.transports_per_peer:
-            raise ProtocolError("limit", f"at most {limits.transports_per_peer} transports per participant")
+        transports = {each.transport for each in (*producers, *([offer] if offer is not None else ()))}
+        if len(transports) > limits.media_transports_per_peer:
+            raise ProtocolError(
+                "limit",
+                f"at most {limits.media_transports_per_peer} transports to the media node per participant",
+            )
         named = [each.id for each in producers if each.id is not None]
         if len(set(named)) < len(named):
             raise ProtocolError("invalid_params", "two producers have the same id", path="$.producers")
@@ -57,15 +64,12 @@ class Publishing:
             if taken is not None and taken.peer != before:
                 raise ProtocolError("conflict", "this id is taken", path="$.producers")
 
-    def transport(self, participant: Participant, id: str) -> WebRtcTransport:
+    def transport(self, room: Room, participant: Participant, id: str) -> WebRtcTransport:
         """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""
         transport = participant.transports.get(id)
         if transport is None:
-            if len(participant.transports) >= self._settings.limits.transports_per_peer:
-                raise ProtocolError(
-                    "limit", f"at most {self._settings.limits.transports_per_peer} transports per participant"
-                )
-            transport = participant.transports[id] = WebRtcTransport(id)
+            cap = self._settings.limits.media_transports_per_peer
+            transport = room.add_transport(participant, id, cap)
         return transport
 
     def create(self, room: Room, owner: Participant, params: CreateProducer) -> CreateProducerResult:
@@ -84,7 +88,7 @@ class Publishing:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.producers_per_peer} producers per participant"
             )
-        self.transport(owner, params.transport).used = True
+        self.transport(room, owner, params.transport).used = True
         producer = Producer(
             id=params.id or self._sessions.new_id("pr"),
             peer=owner.peer,

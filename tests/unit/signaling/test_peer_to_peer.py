@@ -143,6 +143,32 @@ def test_candidates_before_their_offer_follow_it(pair: tuple[Client, Client]) ->
     assert [each["event"] for each in two.take()] == ["transportOffer", "transportIce"]
 
 
+def test_early_candidates_are_freed_when_their_time_is_over_or_a_peer_leaves(
+    stage: Stage, pair: tuple[Client, Client]
+) -> None:
+    one, two = pair
+    trickle(one, two, count=5)
+    one.call("iceCandidate", transport="send", generation=3, candidates=["c"])
+    stage.advance(30)
+    trickle(one, two, count=7)
+    room = stage.plane.sessions.rooms["room"]
+    (link,) = room.links.values()
+    transport = room.participants[one.peer].transports["send"]
+
+    def kept() -> int:
+        return sum(len(each[2]) for each in link._early[one.peer]._kept)
+
+    assert (kept(), bool(transport.early)) == (12, True)
+    stage.advance(15.1)
+    assert (kept(), bool(transport.early)) == (7, False)
+    stage.advance(30)
+    assert kept() == 0
+    trickle(one, two, count=9)
+    one.call("iceCandidate", transport="send", generation=4, candidates=["c"])
+    one.call("leave")
+    assert (kept(), bool(transport.early)) == (0, False)
+
+
 def test_early_candidates_are_bounded_in_number_and_time(stage: Stage, pair: tuple[Client, Client]) -> None:
     one, two = pair
     trickle(one, two, count=32)

@@ -251,6 +251,7 @@ class AuthHandler:
             "producers": limits.producers_per_peer,
             "consumers": limits.consumers_per_peer,
             "transports": limits.transports_per_peer,
+            "mediaTransports": limits.media_transports_per_peer,
         }
 
     def _shown(self, claims: Claims) -> dict[str, Any]:

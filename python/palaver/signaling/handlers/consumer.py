@@ -92,7 +92,7 @@ class ConsumerHandler:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.consumers_per_peer} consumers per participant"
             )
-        self._publishing.transport(participant, item.transport).used = True
+        self._publishing.transport(room, participant, item.transport).used = True
         consumer = Consumer(
             id=item.id or self._sessions.new_id("c"),
             peer=participant.peer,

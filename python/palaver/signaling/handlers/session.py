@@ -38,7 +38,7 @@ from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.negotiation import Negotiation
-from palaver.signaling.ports import TransportHandle
+from palaver.signaling.ports import MediaNode, TransportHandle
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
 from palaver.signaling.rulings import Rulings
@@ -124,9 +124,12 @@ class SessionHandler:
             params.on_duplicate,
         )
         self._check(request, params)
+        if session.is_joining:  # each would cost the media node a transport
+            raise ProtocolError("unavailable", "this join is being answered already", after_ms=100)
         told = len(memoryview(message.raw)) - len(params.token or "") + _size(claims.attributes)
         self._charge(claims.identity, told, message.now)
         if params.offer is not None:
+            session.is_joining = True
             return self._join_with_offer(message, request, params, params.offer)
         return self._take_seat(message, request, params)
 
@@ -142,7 +145,7 @@ class SessionHandler:
             raise ProtocolError(
                 "too_large", f"attributes have at most {MAX_ATTRIBUTES} bytes as JSON", path="$.attributes"
             )
-        self._publishing.check_all(request, params.producers, params.offer is not None)
+        self._publishing.check_all(request, params.producers, params.offer)
         self._pass_lock(request, request.claims)
         self._sessions.check_seat(request)
 
@@ -174,8 +177,17 @@ class SessionHandler:
         self, message: Message, request: SeatRequest, params: Join, offer: JoinOffer
     ) -> JoinResult:
         """Media first: a join whose offer is bad has changed nothing."""
-        self._negotiation.check(offer.sdp)
-        media = self._streams.choose_node(request.room)
+        session = message.session
+        try:
+            self._negotiation.check(offer.sdp)
+            media = self._streams.choose_node(request.room)
+            return await self._negotiate_and_sit(message, request, params, offer, media)
+        finally:
+            session.is_joining = False
+
+    async def _negotiate_and_sit(
+        self, message: Message, request: SeatRequest, params: Join, offer: JoinOffer, media: MediaNode
+    ) -> JoinResult:
         handle = TransportHandle(media.node, request.room, request.peer, offer.transport)
         try:
             answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
@@ -188,7 +200,7 @@ class SessionHandler:
             raise
         room, participant = message.seat
         self._streams.assign_node(room)
-        transport = self._publishing.transport(participant, offer.transport)
+        transport = self._publishing.transport(room, participant, offer.transport)
         transport.direction, transport.generation = offer.direction, offer.generation
         transport.answer = self._negotiation.result(answer, offer.generation, participant.identity)
         result.answer = JoinAnswer(offer.transport, answer.sdp, offer.generation)

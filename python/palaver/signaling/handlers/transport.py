@@ -31,6 +31,8 @@ from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
 from palaver.signaling.stream_router import StreamRouter
 
+OFFERS_IN_FLIGHT: Final = 4
+"""Offers of one transport that the media node works on at once: one, and what a hasty client sends after it."""
 RESTARTS: Final = 5
 RESTART_WINDOW: Final = 60.0
 RESTART_PAUSE: Final = 5.0
@@ -64,8 +66,8 @@ class TransportHandler:
         self._negotiation.check(params.sdp)
         if params.direction == "p2p":
             return self._offer_to_peer(message, room, participant, params)
-        known = participant.transports.get(params.transport)
-        transport = known or self._publishing.transport(participant, params.transport)
+        media = self._streams.assign_node(room)
+        transport = self._publishing.transport(room, participant, params.transport)
         if transport.direction not in (None, params.direction):
             raise ProtocolError(
                 "conflict", f"this transport is for {transport.direction}", path="$.direction"
@@ -77,7 +79,14 @@ class TransportHandler:
             return transport.answer
         if params.generation == transport.offering:
             raise ProtocolError("unavailable", "this offer is being answered already", after_ms=100)
-        return self._offer_to_media(message, room, participant, transport, params, params.direction)
+        if transport.in_flight >= OFFERS_IN_FLIGHT:
+            raise ProtocolError("unavailable", "earlier offers are being answered still", after_ms=100)
+        before, transport.direction = transport.direction, params.direction
+        transport.offering = params.generation
+        transport.in_flight += 1
+        return self._offer_to_media(
+            room, participant, transport, params, media, direction=params.direction, before=before
+        )
 
     def _offer_to_peer(
         self, message: Message, room: Room, participant: Participant, params: SdpOffer
@@ -89,7 +98,7 @@ class TransportHandler:
             other.session.send_offer(
                 participant.peer, params.transport, params.sdp, params.generation, verdict == "glare"
             )
-            for candidates, end in link.take_early(participant.peer, message.now):
+            for candidates, end in link.take_early(participant.peer):
                 other.session.add_ice_candidate(
                     participant.peer, params.transport, params.generation, candidates, end
                 )
@@ -97,28 +106,25 @@ class TransportHandler:
 
     async def _offer_to_media(
         self,
-        message: Message,
         room: Room,
         participant: Participant,
         transport: WebRtcTransport,
         params: SdpOffer,
+        media: MediaNode,
         direction: Direction,
+        before: Direction | None,
     ) -> SdpOfferResult:
-        media = self._streams.assign_node(room)
         handle = room.handle(participant, transport.id)
-        before = transport.direction
-        self._declare(room, participant, transport, media)
-        transport.offering, transport.direction = params.generation, direction
         try:
+            self._declare(room, participant, transport, media)
             answer = await self._negotiation.offer(media, handle, direction, params.sdp)
-        except ProtocolError:
+        except BaseException:
+            _land(transport, params.generation)
             transport.direction = before
             if transport.is_unused and participant.transports.get(transport.id) is transport:
-                del participant.transports[transport.id]
+                room.close_transport(participant, transport)
             raise
-        finally:
-            if transport.offering == params.generation:
-                transport.offering = None
+        _land(transport, params.generation)
         if participant.transports.get(transport.id) is not transport or participant.session.room is not room:
             media.close_transport(handle)
             raise ProtocolError("wrong_state", "the session ended meanwhile")
@@ -132,7 +138,7 @@ class TransportHandler:
             if consumer.media_id in answer.consumers
         }
         transport.generation, transport.answer, transport.fingerprints = params.generation, result, None
-        for candidates, end in transport.early.take(params.generation, message.now):
+        for candidates, end in transport.early.take(params.generation):
             media.add_candidates(handle, _as_init(candidates, end))
         return result
 
@@ -169,7 +175,7 @@ class TransportHandler:
         room, participant = message.seat
         if params.to is not None:
             return self._candidates_to_peer(message, room, participant, params)
-        transport = self._publishing.transport(participant, params.transport)
+        transport = self._publishing.transport(room, participant, params.transport)
         if params.generation == transport.generation:
             media = self._streams.assign_node(room)
             media.add_candidates(
@@ -231,8 +237,8 @@ class TransportHandler:
     # --- DTLS ---
 
     def connect(self, message: Message, params: ConnectTransport) -> ConnectTransportResult:
-        _, participant = message.seat
-        transport = self._publishing.transport(participant, params.transport)
+        room, participant = message.seat
+        transport = self._publishing.transport(room, participant, params.transport)
         shown = frozenset(
             f"{each.algorithm} {each.value}".upper() if isinstance(each, DtlsFingerprint) else each.upper()
             for each in params.dtls.fingerprints
@@ -261,6 +267,13 @@ class TransportHandler:
         if other is None or other is participant:
             raise ProtocolError("not_found", "there is no such peer in this room", path="$.to")
         return other
+
+
+def _land(transport: WebRtcTransport, generation: int) -> None:
+    """An offer of the transport has been answered, or not."""
+    transport.in_flight -= 1
+    if transport.offering == generation:
+        transport.offering = None
 
 
 def _as_init(candidates: list[Candidate | str], end: bool) -> list[Candidate]:
