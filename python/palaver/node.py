@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
-import palaver.core  # noqa: F401  # fails here, with a sentence, where the native core is missing
+from palaver.core import first_bad_sdp_line
 from palaver.errors import SettingsError
 from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, KeySets, SidePort
@@ -84,6 +84,7 @@ class SignalingNode:
             directory=SingleNodeDirectory(self.name),
             media=media,
             ledger=self._ledger,
+            first_bad_line=first_bad_sdp_line,
             clock=time.monotonic,
             wall=time.time,
             entropy=os.urandom,

@@ -28,6 +28,7 @@ try:
         State,
         StateStore,
         WriteAheadLog,
+        first_bad_sdp_line,
         rendezvous,
     )
 except ModuleNotFoundError as error:
@@ -72,5 +73,6 @@ __all__ = [
     "StateStore",
     "Status",
     "WriteAheadLog",
+    "first_bad_sdp_line",
     "rendezvous",
 ]

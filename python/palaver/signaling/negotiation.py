@@ -6,18 +6,19 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.settings import LiveSettings
 from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaUnavailable, TransportHandle
-from palaver.signaling.sdp import check_sdp
+from palaver.signaling.sdp import FirstBadLine, check_sdp
 from palaver.signaling.stream_router import StreamRouter
 
 
 class Negotiation:
-    def __init__(self, streams: StreamRouter, settings: LiveSettings) -> None:
+    def __init__(self, streams: StreamRouter, settings: LiveSettings, first_bad_line: FirstBadLine) -> None:
         self._streams = streams
         self._settings = settings
+        self._first_bad_line = first_bad_line
 
     def check(self, sdp: str) -> None:
         """Raises ProtocolError too_large or bad_sdp."""
-        check_sdp(sdp, self._settings.limits.sdp_bytes)
+        check_sdp(sdp, self._settings.limits.sdp_bytes, self._first_bad_line)
 
     async def offer(
         self, media: MediaNode, handle: TransportHandle, direction: Direction, sdp: str

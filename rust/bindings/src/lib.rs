@@ -19,6 +19,7 @@ mod node;
 mod node_record;
 mod placement;
 mod replay;
+mod sdp;
 mod state_store;
 mod strategy;
 mod wal;
@@ -54,6 +55,8 @@ mod _native {
     use crate::placement::rendezvous;
     #[pymodule_export]
     use crate::replay::ReplayGuard;
+    #[pymodule_export]
+    use crate::sdp::first_bad_sdp_line;
     #[pymodule_export]
     use crate::state_store::{State, StateStore};
     #[pymodule_export]

@@ -23,6 +23,7 @@ mod node_record;
 mod placement;
 pub mod record;
 mod replay;
+mod sdp;
 mod signature;
 mod signed_body;
 mod state;
@@ -49,6 +50,7 @@ pub use node::{Node, NodeMetadata};
 pub use node_record::{NodeRecord, RecordOrder};
 pub use placement::rendezvous;
 pub use replay::{DEFAULT_MAX_SENDERS, REPLAY_WINDOW, ReplayGuard};
+pub use sdp::first_bad_line;
 pub use signature::{PublicKey, Signed, verify, verify_batch};
 pub use state::{
     INCARNATIONS_RESERVED, SavedState, ceiling_for, decode_ceiling, encode_ceiling, first_incarnation,
