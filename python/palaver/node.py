@@ -308,4 +308,8 @@ class SignalingNode:
         host = (asked or LOOPBACK) if bound in ANY else url_host(bound)
         scheme = "wss" if self.settings.gateway.tls_certificate else "ws"
         url = f"{scheme}://{host}:{port}{self.settings.gateway.path}"
-        return {"gateway": url, "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers]}
+        return {
+            "gateway": url,
+            "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers],
+            "alternatives": self.settings.gateway.alternatives,
+        }

@@ -62,11 +62,12 @@ async def test_the_mirror_follows_the_room(browser: Browser) -> None:
     async with running_node(demo=True) as node, blank_page(browser, node) as page:
         anna = await Client.join(page, node.url, node.token("anna", room=ROOM))
         ben = await Client.join(page, node.url, node.token("ben", room=ROOM, name="Ben"))
+        await anna.call("roomInfo", {})  # two sockets: only what came before its reply has been seen for sure
         assert await anna.get("[...client.peers.values()].map((peer) => peer.name)") == ["Ben"]
         await ben.call(
             "createProducer", {"id": "mic", "transport": "t", "kind": "audio", "source": "microphone"}
         )
-        await anna.call("roomInfo", {})  # whatever came before its reply has been seen
+        await anna.call("roomInfo", {})
         assert await anna.get("client.producers.get('mic').paused") is False
         assert await ben.get("client.producers.size") == 0
         await ben.call("pauseProducer", {"id": "mic"})
@@ -159,6 +160,48 @@ async def own_page_server(page: str) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
+
+
+async def test_a_draining_node_sends_its_pages_to_the_one_it_names(browser: Browser) -> None:
+    async with (
+        running_node(media={"embedded": False}) as there,
+        running_node(demo=True, media={"embedded": False}, gateway={"alternatives": (there.url,)}) as here,
+        blank_page(browser, here) as page,
+    ):
+        anna = await Client.join(page, here.url, here.token("anna", room=ROOM))
+        ben = await Client.join(page, here.url, here.token("ben", room=ROOM))
+        arrived = (
+            """{ client.fresh = new Promise((done) => client.on("snapshot", ({ fresh }) => done(fresh))); }"""
+        )
+        for each in (anna, ben):
+            await each.get(arrived)
+        assert await here.node.drain(0.1)
+        for each in (anna, ben):
+            assert await each.get("client.fresh") is True
+            assert await each.get("client.url") == there.url
+        assert (await anna.call("roomInfo", {}))["counts"]["peers"] == 2
+        assert there.node.plane.messages.errors == {"not_found": 2}
+
+
+async def test_a_page_comes_back_where_the_named_node_does_not_answer(browser: Browser) -> None:
+    nowhere = "ws://127.0.0.1:9/v1"
+    async with (
+        running_node(demo=True, media={"embedded": False}, gateway={"alternatives": (nowhere,)}) as node,
+        blank_page(browser, node) as page,
+    ):
+        client = await Client.join(page, node.url, node.token("anna", room=ROOM))
+        peer = await client.get("client.you.peer")
+        await client.get(
+            "{ client.tried = []; client.on('state', ({ url }) => url && client.tried.push(url)); }"
+        )
+        await client.get(
+            "{ client.back = new Promise((done) => client.on('state', ({ resumed }) => resumed && done())); }"
+        )
+        await node.node.drain(0.0)
+        node.node.undrain()
+        await client.get("client.back")
+        assert (await client.get("client.tried"))[:2] == [nowhere, node.url]
+        assert (await client.get("client.you.peer"), await client.get("client.url")) == (peer, node.url)
 
 
 async def test_the_example_of_the_docs_works_as_printed(browser: Browser) -> None:

@@ -51,7 +51,6 @@ class Client:
         headers: dict[str, str] | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        self.url = url
         self.addresses = tuple(addresses)
         self._media: Media | None = None
         self._session = Session(
@@ -64,6 +63,11 @@ class Client:
             headers=headers,
             chance=chance or random.Random(),
         )
+
+    @property
+    def url(self) -> str:
+        """Where it is connected: the address it was made with, or that of a node which it was sent to."""
+        return self._session.url
 
     # life
 

@@ -35,7 +35,7 @@ class Event(Struct, frozen=True):
 
 
 LOCAL = {
-    "reconnecting": "the socket was lost; {attempt, waitSeconds, reason}",
+    "reconnecting": "the socket was lost; {attempt, waitSeconds, reason, url}",
     "resumed": "the session goes on; what was missed came before this; {}",
     "rejoined": "the session was lost and the room joined afresh: your producers and consumers are gone; {}",
     "eventsDropped": "the reader was too slow; {count}",

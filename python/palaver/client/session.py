@@ -1,8 +1,8 @@
 """The engine of a client: one session over one socket after another.
 
 It connects, joins, keeps the room's picture, sends requests and their repeats, beats, notices gaps, and comes
-back after a loss: with the old session while the node still has it, else by joining afresh. `Client` is its
-face.
+back after a loss, where it was or where the node has sent it: with the old session while a node still has that, else
+by joining afresh. `Client` is its face.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from palaver.client.calls import OF_ONE_SOCKET, Call, Calls
 from palaver.client.errors import ClientError, ConnectionLost, RequestRefused, RequestTimeout, SessionLost
 from palaver.client.events import Event, EventStream
 from palaver.client.room import Room
+from palaver.client.route import Route
 from palaver.client.websocket import WebSocket
 from palaver.client.wire import Codec, Encoding, Message
 from palaver.protocol.close_codes import CloseCode
@@ -54,7 +55,7 @@ class Session:
         headers: dict[str, str] | None,
         chance: random.Random,
     ) -> None:
-        self.url = url
+        self._route = Route(url)
         self.state: State = "new"
         self.room: Room | None = None
         self.events = EventStream()
@@ -72,10 +73,16 @@ class Session:
         self._lines: set[_Line] = set()
         self._calls = Calls()
         self._ticket: str | None = None
+        self._ticket_from = url
         self._seq = 0
         self._heard = False
         self._ended = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def url(self) -> str:
+        """The address of the node that has the session, or that is tried next."""
+        return self._route.current
 
     # what the client asks for
 
@@ -102,15 +109,18 @@ class Session:
         """Connects and joins, with the old session if it can be had."""
         await self.open()
         params = self.join_params | {"token": await self.token()}
-        ticket, self._ticket = self._ticket, None  # it works once
-        if ticket is not None:
-            resume = {"ticket": ticket, "lastSeq": self._seq}
+        if self._ticket is not None:
+            resume = {"ticket": self._ticket, "lastSeq": self._seq}
             try:
                 await self.call_now("join", params | {"resume": resume}, self._joined)
                 return
             except RequestRefused as error:
-                if error.retry == "reconnect":
+                if error.retry != "never":
                     raise
+                if (
+                    self.url == self._ticket_from
+                ):  # another node may not know it, which says nothing about ours
+                    self._ticket = None  # used, or too late
         await self.call_now("join", params, self._joined)
 
     async def token(self) -> str:
@@ -166,7 +176,7 @@ class Session:
     # details: joining
 
     def _joined(self, reply: dict[str, Any]) -> None:
-        self._ticket = reply["session"]["ticket"]
+        self._ticket, self._ticket_from = reply["session"]["ticket"], self.url
         missed = reply.get("missed")
         resumed = self.room is not None and bool(reply.get("resumed"))
         again = self.room is not None
@@ -291,13 +301,16 @@ class Session:
         else:  # an attempt is under way, and has the error
             self._calls.fail(error, only=OF_ONE_SOCKET)
 
-    async def _return(self, cause: ClientError) -> None:
+    async def _return(self, loss: ConnectionLost) -> None:
+        cause: ClientError = loss
+        self._route.lost(loss)
         attempt = 0
         while True:
             wait = self._chance.uniform(0, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2**attempt))
             if isinstance(cause, RequestRefused):
                 wait += float(cause.data.get("afterMs") or 0) / 1000
-            params = {"attempt": attempt + 1, "waitSeconds": round(wait, 3), "reason": str(cause)}
+            url = self._route.next()
+            params = {"attempt": attempt + 1, "waitSeconds": round(wait, 3), "reason": str(cause), "url": url}
             self._emit(Event("reconnecting", params))
             await asyncio.sleep(wait)
             try:
@@ -306,7 +319,7 @@ class Session:
             except ConnectionLost as error:
                 cause, final = error, not error.reconnect
             except RequestRefused as error:
-                cause, final = error, error.retry == "never"
+                cause, final = error, error.retry == "never" and not self._route.refused()
             except RequestTimeout as error:
                 cause, final = error, False
             except Exception as error:  # what the caller's token function raises is not ours to know

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ PAGE_FILES: dict[str, tuple[str, str]] = {
     "/palaver.js": ("palaver.js", _JAVASCRIPT),
     "/palaver-call.js": ("palaver-call.js", _JAVASCRIPT),
     "/palaver-media.js": ("palaver-media.js", _JAVASCRIPT),
+    "/palaver-route.js": ("palaver-route.js", _JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """Path → file in `static/` and its media type, written out: the machine's own table of types is not to be
@@ -46,15 +48,16 @@ def host_asked(authority: str) -> str | None:
     return match[1] if match is not None else None
 
 
-def policy(gateway: str) -> dict[str, str]:
-    """Returns the page's headers: nothing from elsewhere, no inline code, and one WebSocket to `gateway`.
+def policy(gateways: Iterable[str]) -> dict[str, str]:
+    """Returns the page's headers: nothing from elsewhere, no inline code, and WebSockets to these `gateways` alone.
 
     A gateway that is not a plain ws:// or wss:// URL is left out, for it would end or widen the policy.
     """
-    url = urlsplit(gateway)
     connect = "'self'"
-    if url.scheme in ("ws", "wss") and _HOST_SOURCE.match(url.netloc):
-        connect += f" {url.scheme}://{url.netloc}"
+    for gateway in gateways:
+        url = urlsplit(gateway)
+        if url.scheme in ("ws", "wss") and _HOST_SOURCE.match(url.netloc):
+            connect += f" {url.scheme}://{url.netloc}"
     return {
         "Content-Security-Policy": "; ".join(
             (

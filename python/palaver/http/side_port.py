@@ -54,7 +54,7 @@ class SidePort:
     ) -> None:
         """`ready` returns None, or one sentence on why this node should get no new clients. `page_config`
         is given the host that the browser asked (None where it named none) and returns what the page needs to know:
-        `gateway` (the WebSocket URL) and `iceServers`. `admin` is served
+        `gateway` (the WebSocket URL), `iceServers`, and the `alternatives` that it may be sent to. `admin` is served
         where `settings.admin_token` is set."""
         self._settings = settings
         self._ready = ready
@@ -151,7 +151,7 @@ class SidePort:
             headers = {"Content-Type": file.content_type, "ETag": file.etag}
             if file.content_type.startswith("text/html"):
                 config = self._page_config(host_asked(request.headers.get("Host", "")))
-                headers |= policy(str(config.get("gateway", "")))
+                headers |= policy([str(config.get("gateway", "")), *config.get("alternatives", ())])
             return web.Response(body=file.body, headers=headers)
 
         return serve

@@ -38,7 +38,11 @@ async def side_port(
         HttpSettings(port=0, demo=demo),
         (node or Node()).ready,
         exporter,
-        lambda asked: {"gateway": gateway or f"ws://{asked}:7880/v1", "iceServers": []},
+        lambda asked: {
+            "gateway": gateway or f"ws://{asked}:7880/v1",
+            "iceServers": [],
+            "alternatives": ["wss://b.example/v1"],
+        },
     )
     await port.start()
     try:
@@ -77,7 +81,11 @@ async def test_metrics_are_prometheus_text() -> None:
 async def test_config_names_the_gateway() -> None:
     async with side_port() as http, http.get("/config.json") as answer:
         assert answer.content_type == "application/json"
-        assert await answer.json() == {"gateway": GATEWAY, "iceServers": []}
+        assert await answer.json() == {
+            "gateway": GATEWAY,
+            "iceServers": [],
+            "alternatives": ["wss://b.example/v1"],
+        }
 
 
 @pytest.mark.parametrize(
@@ -118,7 +126,7 @@ async def test_an_unchanged_file_is_not_sent_again() -> None:
 async def test_the_page_may_connect_to_its_gateway_and_run_no_inline_code() -> None:
     async with side_port() as http, http.get("/") as answer:
         rules = answer.headers["Content-Security-Policy"].split("; ")
-        assert "connect-src 'self' ws://127.0.0.1:7880" in rules
+        assert "connect-src 'self' ws://127.0.0.1:7880 wss://b.example" in rules
         assert "script-src 'self'" in rules
         assert "default-src 'none'" in rules
 
@@ -127,12 +135,12 @@ async def test_the_page_may_connect_to_its_gateway_and_run_no_inline_code() -> N
     "gateway", ["", "http://a/", "ws://a; script-src *", "ws://a b/", "javascript:alert(1)", "ws://*"]
 )
 def test_a_strange_gateway_does_not_widen_the_policy(gateway: str) -> None:
-    assert "connect-src 'self';" in policy(gateway)["Content-Security-Policy"]
+    assert "connect-src 'self';" in policy([gateway])["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("gateway", ["wss://call.example/v1", "ws://[::1]:7880/v1"])
 def test_hosts_of_every_form_are_allowed(gateway: str) -> None:
-    assert gateway.removesuffix("/v1") in policy(gateway)["Content-Security-Policy"]
+    assert gateway.removesuffix("/v1") in policy([gateway])["Content-Security-Policy"]
 
 
 async def test_without_demo_there_is_no_page() -> None:

@@ -10,8 +10,11 @@
  *     await client.leave();
  *
  * `peers` and `producers` mirror the room. After a lost socket the client resumes by itself: it gets the events that
- * it missed, or a new snapshot, which it turns into the same events, so that listeners have one path only.
+ * it missed, or a new snapshot, which it turns into the same events, so that listeners have one path only. A node that
+ * shuts down names others; the client goes there.
  */
+
+import { Route } from "./palaver-route.js";
 
 /** @typedef {{peer: string, identity: string, name?: string, attributes: Object<string, string>, role: string, suspended: boolean}} Peer */
 /** @typedef {{id: string, peer: string, kind: "audio"|"video"|"data", source: string, label?: string, paused: boolean}} Producer */
@@ -104,6 +107,8 @@ export class Palaver extends Emitter {
   #nextId = 1;
   #seq = 0;
   /** @type {string | null} */ #ticket = null;
+  #ticketFrom = "";
+  /** @type {Route} */ #route;
   /** @type {any} */ #request = null;
   /** @type {number | undefined} */ #heartbeat;
   #heardAt = 0;
@@ -113,8 +118,13 @@ export class Palaver extends Emitter {
   /** @param {string} url the gateway, `ws://…/v1` */
   constructor(url) {
     super();
-    this.url = url;
+    this.#route = new Route(url);
     globalThis.addEventListener?.("online", () => this.#wake());
+  }
+
+  /** Where it is connected: the address it was made with, or that of a node which it was sent to. */
+  get url() {
+    return this.#route.current;
   }
 
   /**
@@ -196,7 +206,8 @@ export class Palaver extends Emitter {
         return await join({ ...params, resume });
       } catch (error) {
         if (!(error instanceof RequestRefused) || error.retry !== "never") throw error;
-        this.#ticket = null; // used, or too late
+        // Another node may not know it, which says nothing about the one that gave it.
+        if (this.url === this.#ticketFrom) this.#ticket = null; // used, or too late
       }
     }
     return join(params);
@@ -239,9 +250,10 @@ export class Palaver extends Emitter {
 
   /** @param {PalaverError} cause */
   async #reconnect(cause) {
+    this.#route.lost(/** @type {ConnectionLost} */ (cause));
     for (let attempt = 0; ; attempt++) {
       const waitMs = Math.random() * Math.min(BACKOFF_LIMIT_MS, BACKOFF_MS * 2 ** attempt);
-      this.#become("reconnecting", { attempt, waitMs, error: cause });
+      this.#become("reconnecting", { attempt, waitMs, error: cause, url: this.#route.next() });
       const afterMs = cause instanceof RequestRefused ? cause.data.afterMs ?? 0 : 0;
       await new Promise((resolve) => {
         this.#wake = () => resolve(undefined);
@@ -253,7 +265,7 @@ export class Palaver extends Emitter {
       } catch (error) {
         cause = error;
         if (/** @type {any} */ (this).state === "closed") return;
-        if (error.final || error.retry === "never") return this.#end(error);
+        if (error.final || (error.retry === "never" && !this.#route.refused())) return this.#end(error);
         const socket = this.#socket;
         if (socket) this.#lost(socket, 1000);
       }
@@ -337,7 +349,7 @@ export class Palaver extends Emitter {
 
   /** Takes the join reply. @param {any} reply */
   #joined(reply) {
-    this.#ticket = reply.session.ticket;
+    [this.#ticket, this.#ticketFrom] = [reply.session.ticket, this.url];
     this.iceServers = reply.iceServers ?? [];
     const again = this.you !== null;
     const resumed = again && reply.resumed;
