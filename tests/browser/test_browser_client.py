@@ -12,6 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, expect
 
 from harness.browser import Client, Wire, join_link, participant
+from harness.media import eventually
 from harness.node import RunningNode, running_node
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
@@ -135,7 +136,11 @@ async def test_a_session_that_is_over_is_joined_afresh_and_says_so(browser: Brow
         )
         await client.run("join", {"room": ROOM, "token": node.token("anna", room=ROOM)})
         peer = await client.get("client.you.peer")
+        wire.gate.clear()  # so that it does not resume before the node has noticed the loss
         await wire.cut()
+        participants = node.node.plane.sessions.rooms[ROOM].participants
+        await eventually(lambda: len(participants) == 1, "the session is over")
+        wire.gate.set()
         await client.becomes("reconnecting")
         await client.call("roomInfo", {})
         assert await client.get("client.fresh") == 2

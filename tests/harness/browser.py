@@ -170,6 +170,9 @@ class Wire:
         """Whether the page hears nothing any more; ends with its next connection."""
         self.lose: str | None = None
         """The method of an event that is lost on the way to the page, once."""
+        self.gate = asyncio.Event()
+        """New connections wait here for it to be set."""
+        self.gate.set()
         self._route: WebSocketRoute | None = None
         self._more = asyncio.Condition()
 
@@ -193,6 +196,7 @@ class Wire:
             await self._more.wait_for(lambda: self.opened >= times)
 
     async def _open(self, route: WebSocketRoute) -> None:
+        await self.gate.wait()
         self.silent = False
         self._route = route
         server = route.connect_to_server()
