@@ -120,9 +120,17 @@ class Plane(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.stage.advance(seconds)
 
-    @rule(identity=who, id=st.sampled_from("xyz"))
-    def publish(self, identity: str, id: str) -> None:
-        self._try(identity, "createProducer", id=id, transport="t", kind="video", source="camera")
+    @rule(identity=who, id=st.sampled_from("xyz"), allow=st.none() | st.lists(who, max_size=2))
+    def publish(self, identity: str, id: str, allow: list[str] | None) -> None:
+        more = {} if allow is None else {"allow": allow}
+        known = {*self.views[identity].producers} if identity in self.clients else set()
+        room = self.stage.plane.sessions.rooms.get("room")
+        own = room.participants[self.clients[identity].peer].producers if room and known else {}
+        made = self._try(
+            identity, "createProducer", id=id, transport="t", kind="video", source="camera", **more
+        )
+        if made is not None:
+            assert id not in known or id in own, "what one sees keeps its name"
 
     @rule(
         identity=who,
@@ -221,7 +229,9 @@ class Plane(RuleBasedStateMachine):
             view = self.views[identity]
             others = {p.peer: p.role for p in room.participants.values() if p.peer != client.peer}
             assert view.peers == others
-            theirs = {p.id: p.paused for p in room.producers.values() if p.peer != client.peer}
+            shown = [p for p in room.producers if p.peer != client.peer and p.is_for(identity)]
+            theirs = {p.id: p.paused for p in shown}
+            assert len(theirs) == len(shown), "an id is one producer's for whoever sees it"
             assert {k: v for k, v in view.producers.items() if k in theirs} == theirs
 
     @invariant()
@@ -234,13 +244,14 @@ class Plane(RuleBasedStateMachine):
     @invariant()
     def no_object_outlives_its_owner(self) -> None:
         for room in self.stage.plane.sessions.rooms.values():
-            for producer in room.producers.values():
+            for producer in room.producers:
                 assert room.participants[producer.peer].producers[producer.id] is producer
                 for (peer, id), consumer in producer.consumers.items():
                     assert room.participants[peer].consumers[id] is consumer
             for participant in room.participants.values():
-                assert set(participant.producers) <= set(room.producers)
-                assert all(consumer.producer in room.producers for consumer in participant.consumers.values())
+                assert all(map(room.producers.holds, participant.producers.values()))
+                assert all(room.producers.holds(each.source) for each in participant.consumers.values())
+                assert all(room.may_see(participant, each.source) for each in participant.consumers.values())
                 assert participant.links == {key for key in room.links if participant.peer in key[1:]}
                 opened = sum(link.opener == participant.peer for link in room.links.values())
                 assert participant.links_opened == opened

@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from palaver.protocol.methods.producer import PauseBits, ProducerInfo
+from palaver.protocol.methods.consumer import CreateConsumerResult
+from palaver.protocol.methods.producer import CreateProducerResult, PauseBits, ProducerInfo
 from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.protocol.types import Candidate, Encoding, Kind, Source
 from palaver.rooms.timers import Timer, Timers
@@ -44,9 +45,11 @@ class MediaOrders(Protocol):
     def close_transport(self, handle: TransportHandle) -> None: ...
 
 
-class Producer(Struct):
+class Producer(Struct, eq=False):
     id: str
     peer: str
+    identity: str
+    """Its owner's."""
     transport: str
     kind: Kind
     source: Source
@@ -55,6 +58,12 @@ class Producer(Struct):
     encodings: list[Encoding] = []
     allow: frozenset[str] | None = None
     """Identities that may consume it; None: everybody."""
+    behind: tuple[tuple[str, frozenset[str] | None], ...] = ()
+    """(owner, allow) of older producers with the same id, which its owner does not know of (see Producers)."""
+    media_id: str = ""
+    """Its name at the media node."""
+    first_result: CreateProducerResult | None = None
+    """What its creation was answered with, for those who ask again."""
     paused_by_self: bool = False
     paused_by_moderator: bool = False
     generation: int = -1
@@ -99,15 +108,26 @@ class Producer(Struct):
         wants = {min(each.spatial, self.top_layer) for each in self.consumers.values() if not each.paused}
         return sorted(wants)
 
+    @property
+    def is_for_all(self) -> bool:
+        return self.allow is None and not self.behind
+
     def is_for(self, identity: str) -> bool:
-        return self.allow is None or identity in self.allow
+        """Whether this identity may know of it: its owner, and who is allowed unless an older one has its id for them."""
+        if identity == self.identity:
+            return True
+        if self.allow is not None and identity not in self.allow:
+            return False
+        return all(
+            identity != owner and allow is not None and identity not in allow for owner, allow in self.behind
+        )
 
 
-class Consumer(Struct):
+class Consumer(Struct, eq=False):
     id: str
     peer: str
     transport: str
-    producer: str
+    source: Producer
     kind: Kind
     paused: bool
     mid: str | None = None
@@ -115,6 +135,13 @@ class Consumer(Struct):
     spatial: int = 7
     """Preferred layers; the producer's own top is the effective bound."""
     temporal: int = 7
+    first_result: CreateConsumerResult | None = None
+    """What its creation was answered with, for those who ask again."""
+
+    @property
+    def producer(self) -> str:
+        """The id of what it receives."""
+        return self.source.id
 
     @property
     def media_id(self) -> str:

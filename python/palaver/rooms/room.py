@@ -20,6 +20,7 @@ from palaver.rooms.mutes import Mutes
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
 from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.producers import Producers
 from palaver.rooms.role import Grants
 from palaver.rooms.timers import Timer, Timers
 
@@ -58,7 +59,7 @@ class Room:
         self.participants: dict[str, Participant] = {}
         self.peer_of: dict[str, str] = {}
         """Identity → peer."""
-        self.producers: dict[str, Producer] = {}
+        self.producers = Producers()
         self.links: dict[tuple[str, str, str], PeerLink] = {}
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
         self.mutes = Mutes()
@@ -261,12 +262,16 @@ class Room:
 
     def audience_of(self, producer: Producer) -> frozenset[str] | None:
         """The peers that may know of a producer; None: all."""
-        if producer.allow is None:
+        if producer.is_for_all:
             return None
         return frozenset(p.peer for p in self.participants.values() if self.may_see(p, producer))
 
     def may_see(self, participant: Participant, producer: Producer) -> bool:
-        return producer.peer == participant.peer or producer.is_for(participant.identity)
+        return producer.is_for(participant.identity)
+
+    def find_producer(self, participant: Participant, id: str) -> Producer | None:
+        """The producer that a participant knows by this id."""
+        return self.producers.find(participant.identity, id)
 
     def producers_for(self, participant: Participant) -> list[Producer]:
         """The others' producers that this participant is told of, in a snapshot."""
@@ -274,13 +279,14 @@ class Room:
             return []
         return [
             producer
-            for producer in self.producers.values()
+            for producer in self.producers
             if producer.peer != participant.peer and self.may_see(participant, producer)
         ]
 
     def add_producer(self, owner: Participant, producer: Producer) -> None:
         producer.paused_by_moderator = self.mutes.covers(owner.identity, producer.source)
-        self.producers[producer.id] = owner.producers[producer.id] = producer
+        self.producers.add(producer)
+        owner.producers[producer.id] = producer
         self.version += 1
         added = events.ProducerAdded(
             producer.id, owner.peer, producer.kind, producer.source, producer.paused, producer.label
@@ -293,7 +299,8 @@ class Room:
     def close_producer(self, producer: Producer, by: str, reason: str) -> None:
         """Closes a producer and the consumers that depend on it; `by` is the peer that asked, who has its reply."""
         owner = self.participants[producer.peer]
-        del self.producers[producer.id], owner.producers[producer.id]
+        self.producers.remove(producer)
+        del owner.producers[producer.id]
         owner.remember_closed(producer.id)
         self.version += 1
         closed = events.ProducerClosed(producer.id, owner.peer, reason)
@@ -302,7 +309,7 @@ class Room:
             epoch, track = self.log.epoch, producer.info
             self._observer(Observation("track_unpublished", self.id, epoch, owner.info, track, reason))
         if self.media is not None:
-            self.media.close_producer(self.id, producer.id)
+            self.media.close_producer(self.id, producer.media_id)
         for consumer in list(producer.consumers.values()):
             consuming = self.participants[consumer.peer]
             self.close_consumer(consuming, consumer)
@@ -323,7 +330,7 @@ class Room:
         kind = events.ProducerPaused if producer.paused else events.ProducerResumed
         self.tell(kind(producer.id, producer.peer), to=self.audience_of(producer), but=by)
         if self.media is not None:
-            self.media.pause_producer(self.id, producer.id, producer.paused)
+            self.media.pause_producer(self.id, producer.media_id, producer.paused)
         return True
 
     def replace_track(
@@ -338,7 +345,7 @@ class Room:
         if mid is not None and mid != producer.mid:
             producer.mid = mid
             if self.media is not None:
-                self.media.move_producer(self.id, producer.id, mid)
+                self.media.move_producer(self.id, producer.media_id, mid)
         self.version += 1
         replaced = events.ProducerReplaced(
             producer.id, producer.peer, source, generation, producer.label, producer.mid
@@ -359,24 +366,21 @@ class Room:
 
     def add_consumer(self, participant: Participant, consumer: Consumer) -> None:
         participant.consumers[consumer.id] = consumer
-        producer = self.producers[consumer.producer]
-        producer.consumers[participant.peer, consumer.id] = consumer
-        self.tell_wanted(producer)
+        consumer.source.consumers[participant.peer, consumer.id] = consumer
+        self.tell_wanted(consumer.source)
 
     def tell_wanted(self, producer: Producer) -> None:
         """Tells the publisher which layers anyone still watches, when that changed."""
         watched = producer.layers_watched()
-        if watched != producer.wanted and producer.id in self.producers:
+        if watched != producer.wanted and self.producers.holds(producer):
             producer.wanted = watched
             self.tell(events.ProducerWanted(producer.id, watched), to=producer.peer)
 
     def close_consumer(self, participant: Participant, consumer: Consumer) -> None:
         del participant.consumers[consumer.id]
         participant.remember_closed(consumer.id)
-        producer = self.producers.get(consumer.producer)
-        if producer is not None:
-            producer.consumers.pop((participant.peer, consumer.id), None)
-            self.tell_wanted(producer)
+        consumer.source.consumers.pop((participant.peer, consumer.id), None)
+        self.tell_wanted(consumer.source)
         if self.media is not None:
             self.media.close_consumer(self.id, consumer.media_id)
 
@@ -386,5 +390,5 @@ class Room:
         consumer.paused = paused
         if self.media is not None:
             self.media.pause_consumer(self.id, consumer.media_id, paused)
-        self.tell_wanted(self.producers[consumer.producer])
+        self.tell_wanted(consumer.source)
         return True

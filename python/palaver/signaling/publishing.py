@@ -57,11 +57,13 @@ class Publishing:
         named = [each.id for each in producers if each.id is not None]
         if len(set(named)) < len(named):
             raise ProtocolError("invalid_params", "two producers have the same id", path="$.producers")
-        before = room.peer_of.get(request.claims.identity) if room is not None else None
+        seat = room.peer_of.get(request.claims.identity) if room is not None else None
+        own = room.participants[seat].producers if room is not None and seat is not None else {}
         for producer in producers:
             self.check(request.claims.grants, request.claims.role, producer)
-            taken = room.producers.get(producer.id or "") if room is not None else None
-            if taken is not None and taken.peer != before:
+            if producer.id is None or room is None or producer.id in own:
+                continue
+            if room.producers.is_taken(request.claims.identity, producer.id):
                 raise ProtocolError("conflict", "this id is taken", path="$.producers")
 
     def transport(self, room: Room, participant: Participant, id: str) -> WebRtcTransport:
@@ -79,11 +81,11 @@ class Publishing:
         """
         self.check(owner.grants, owner.role, params)
         if params.id is not None:
-            first = room.producers.get(params.id)
-            if first is not None:
-                if first.peer != owner.peer:
-                    raise ProtocolError("conflict", "this id is taken", path="$.id")
-                return self._result(first)
+            own = owner.producers.get(params.id)
+            if own is not None and own.first_result is not None:
+                return own.first_result
+            if room.producers.is_taken(owner.identity, params.id):
+                raise ProtocolError("conflict", "this id is taken", path="$.id")
         if len(owner.producers) >= self._settings.limits.producers_per_peer:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.producers_per_peer} producers per participant"
@@ -92,6 +94,7 @@ class Publishing:
         producer = Producer(
             id=params.id or self._sessions.new_id("pr"),
             peer=owner.peer,
+            identity=owner.identity,
             transport=params.transport,
             kind=params.kind,
             source=params.source,
@@ -105,9 +108,7 @@ class Publishing:
         media = self._streams.find_node(room)
         if media is not None:
             handle = room.handle(owner, producer.transport)
-            media.produce(handle, producer.id, producer.kind, producer.mid, producer.paused)
-        return self._result(producer)
-
-    def _result(self, producer: Producer) -> CreateProducerResult:
+            media.produce(handle, producer.media_id, producer.kind, producer.mid, producer.paused)
         limits = {"producers": self._settings.limits.producers_per_peer}
-        return CreateProducerResult(producer.id, producer.paused, producer.encodings, limits)
+        producer.first_result = CreateProducerResult(producer.id, producer.paused, producer.encodings, limits)
+        return producer.first_result

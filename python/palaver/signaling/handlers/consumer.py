@@ -80,14 +80,14 @@ class ConsumerHandler:
     def _create(self, room: Room, participant: Participant, item: ConsumerItem) -> CreateConsumerResult:
         if item.transport is None:
             raise ProtocolError("invalid_params", "name the transport to receive on", path="$.transport")
-        producer = room.producers.get(item.producer)
-        if producer is None or not room.may_see(participant, producer):
+        producer = room.find_producer(participant, item.producer)
+        if producer is None:
             raise ProtocolError("not_found", "there is no such producer in this room", path="$.producer")
         if item.id is not None and item.id in participant.consumers:
             first = participant.consumers[item.id]
-            if first.producer != item.producer:
+            if first.producer != item.producer or first.first_result is None:
                 raise ProtocolError("conflict", "this id is taken", path="$.id")
-            return self._result(room, first)
+            return first.first_result
         if len(participant.consumers) >= self._settings.limits.consumers_per_peer:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.consumers_per_peer} consumers per participant"
@@ -97,7 +97,7 @@ class ConsumerHandler:
             id=item.id or self._sessions.new_id("c"),
             peer=participant.peer,
             transport=item.transport,
-            producer=producer.id,
+            source=producer,
             kind=producer.kind,
             paused=item.paused,
             priority=item.priority,
@@ -109,15 +109,12 @@ class ConsumerHandler:
         if media is not None:
             handle = room.handle(participant, consumer.transport)
             consumer.mid = media.consume(
-                handle, consumer.media_id, producer.id, consumer.kind, consumer.paused
+                handle, consumer.media_id, producer.media_id, consumer.kind, consumer.paused
             )
-        return self._result(room, consumer)
-
-    def _result(self, room: Room, consumer: Consumer) -> CreateConsumerResult:
-        producer = room.producers[consumer.producer]
-        return CreateConsumerResult(
+        consumer.first_result = CreateConsumerResult(
             consumer.id, producer.id, consumer.kind, producer.paused, consumer.paused, consumer.mid
         )
+        return consumer.first_result
 
     def close(self, message: Message, params: ByIds) -> Changed:
         room, participant = message.seat
@@ -139,7 +136,7 @@ class ConsumerHandler:
         consumer = participant.consumers.get(params.id)
         if consumer is None:
             raise ProtocolError("not_found", f"you have no consumer {params.id!r}", path="$.id")
-        producer = room.producers[consumer.producer]
+        producer = consumer.source
         if params.spatial is not None:
             consumer.spatial = params.spatial
         elif params.height is not None or params.width is not None:

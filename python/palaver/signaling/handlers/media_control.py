@@ -137,7 +137,7 @@ class MediaControlHandler:
             if consumer is None:
                 raise ProtocolError("not_found", "you have no such consumer", path="$.consumer")
             return participant, consumer
-        producer = room.producers.get(params.producer or "")
+        producer = room.find_producer(participant, params.producer or "")
         if producer is None or not (producer.peer == participant.peer or participant.is_moderator):
             raise ProtocolError("not_found", "there is no such producer of yours", path="$.producer")
         return room.participants[producer.peer], producer
@@ -251,8 +251,8 @@ class MediaControlHandler:
                 "invalid_params", "a target is one of peer, producer, allExcept", path="$.target"
             )
         if target.producer is not None:
-            producer = room.producers.get(target.producer)
-            if producer is None or not room.may_see(actor, producer):
+            producer = room.find_producer(actor, target.producer)
+            if producer is None:
                 raise ProtocolError("not_found", "there is no such producer", path="$.target.producer")
             self._check(actor, producer.peer)
             return {room.participants[producer.peer]: [producer]}

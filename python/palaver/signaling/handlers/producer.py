@@ -44,7 +44,8 @@ class ProducerHandler:
 
     def close(self, message: Message, params: CloseProducer) -> Changed:
         room, participant = message.seat
-        if params.id in participant.closed_ids and params.id not in room.producers:
+        producer = room.find_producer(participant, params.id)
+        if producer is None and self._was_closed(room, participant, params.id):
             return Changed(False)
         producer = self._find(room, participant, params.id)
         if producer.peer != participant.peer and not participant.is_moderator:
@@ -82,6 +83,12 @@ class ProducerHandler:
         room.change_encodings(producer, params.encodings)
         return ChangeEncodingResult(producer.encodings, producer.version)
 
+    def _was_closed(self, room: Room, participant: Participant, id: str) -> bool:
+        """Whether it was closed by or for somebody who may close it: they are answered as at a repeat."""
+        if id in participant.closed_ids:
+            return True
+        return participant.is_moderator and room.producers.was_closed(participant.identity, id)
+
     def _own(self, room: Room, participant: Participant, id: str) -> Producer:
         producer = self._find(room, participant, id)
         if producer.peer != participant.peer:
@@ -106,7 +113,7 @@ class ProducerHandler:
         return PauseProducerResult(producer.bits, producer.bits != before)
 
     def _find(self, room: Room, participant: Participant, id: str) -> Producer:
-        producer = room.producers.get(id)
-        if producer is None or not room.may_see(participant, producer):
+        producer = room.find_producer(participant, id)
+        if producer is None:
             raise ProtocolError("not_found", "there is no such producer in this room", path="$.id")
         return producer

@@ -284,7 +284,7 @@ class SessionHandler:
         viewer = message.session.participant if room is own else None
         start = self._page_start(params.cursor)
         if "counts" in fields:
-            producers = sum(self._may_list(room, viewer, each) for each in room.producers.values())
+            producers = sum(self._may_list(room, viewer, each) for each in room.producers)
             result.counts = {"peers": len(present), "producers": producers}
         if "peers" in fields:
             result.peers = [each.info for each in present[start : start + PAGE]]

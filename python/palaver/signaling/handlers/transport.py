@@ -149,10 +149,11 @@ class TransportHandler:
         handle = room.handle(participant, transport.id)
         for producer in participant.producers.values():
             if producer.transport == transport.id:
-                media.produce(handle, producer.id, producer.kind, producer.mid, producer.paused)
+                media.produce(handle, producer.media_id, producer.kind, producer.mid, producer.paused)
         for consumer in participant.consumers.values():
             if consumer.transport == transport.id:
-                media.consume(handle, consumer.media_id, consumer.producer, consumer.kind, consumer.paused)
+                source = consumer.source.media_id
+                media.consume(handle, consumer.media_id, source, consumer.kind, consumer.paused)
 
     def answer(self, message: Message, params: SdpAnswer) -> Empty:
         room, participant = message.seat
