@@ -15,7 +15,19 @@ from palaver.protocol.events import Event
 class Entry:
     """One event with its number and its audience; its body is encoded at most once per encoding."""
 
-    __slots__ = ("_bodies", "_messages", "but", "epoch", "event", "seq", "size", "to")
+    __slots__ = (
+        "_bodies",
+        "_codec",
+        "_message",
+        "_prev",
+        "_shared",
+        "but",
+        "epoch",
+        "event",
+        "seq",
+        "size",
+        "to",
+    )
 
     def __init__(
         self,
@@ -35,20 +47,27 @@ class Entry:
         self._bodies = {codec: body}
         self.size = len(body)
         """Bytes that it counts for in the log."""
-        self._messages: dict[tuple[Codec, int], bytes] | None = None
+        self._codec = codec
+        self._prev = -1
+        self._message = b""
+        """The last that was asked for; most receivers of a room want the same one."""
+        self._shared: dict[tuple[Codec, int], bytes] | None = None
 
     def message(self, codec: Codec, prev: int) -> bytes:
         """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
+        if prev == self._prev and codec is self._codec:
+            return self._message
         if isinstance(self.to, str):
             return self._encode(codec, prev)
-        shared = self._messages
+        shared = self._shared
         if shared is None:
-            shared = self._messages = {}
+            shared = self._shared = {}
         message = shared.get((codec, prev))
         if message is None:
             message = self._encode(codec, prev)
             if len(shared) < 4:  # those in step share one; the few that are behind encode their own head
                 shared[codec, prev] = message
+        self._codec, self._prev, self._message = codec, prev, message
         return message
 
     def _encode(self, codec: Codec, prev: int) -> bytes:
@@ -59,7 +78,8 @@ class Entry:
 
     def settle(self) -> None:
         """Forgets the encoded messages once all who are present have been served; the log keeps only bodies."""
-        self._messages = None
+        self._shared = None
+        self._prev, self._message = -1, b""
 
 
 class RoomLog:

@@ -143,6 +143,8 @@ class SignalingSession:
         self.corked = False
         if self.room is None or self.participant is None or self.sink is None:
             return
+        if self.last_seq == self.room.log.seq:
+            return  # nothing came
         missed = self.room.log.after(self.last_seq)
         if missed is None:
             self.sink.close(CloseCode.STATE_GAP, "events were lost, resume")

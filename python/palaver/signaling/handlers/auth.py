@@ -205,21 +205,20 @@ class AuthHandler:
         self._watch(session, claims)
 
     def _watch(self, session: SignalingSession, claims: Claims) -> None:
-        """Sets the token's half life and its end as timers."""
-        now = self._clock()
-        life = max(0.0, claims.expires_at - self._wall())
-        left = life + self._settings.auth.leeway_seconds
-        at = self._sessions.timers.at
-        session.set_token_timers(
-            [
-                at(now + life / 2, partial(self._half_life, session)),
-                at(now + left, partial(self._expire, session)),
-            ]
-        )
+        """Sets the timer of the token's half life, which sets that of its end."""
+        when = self._clock() + self._life_of(claims) / 2
+        session.set_token_timers([self._sessions.timers.at(when, partial(self._half_life, session))])
+
+    def _life_of(self, claims: Claims) -> float:
+        """Seconds that are left to a token."""
+        return max(0.0, claims.expires_at - self._wall())
 
     def _half_life(self, session: SignalingSession) -> None:
         """Pushes `youToken`, after looking again whether the session may stay (protocol § 5, refreshToken)."""
         claims, room, participant = session.claims, session.room, session.participant
+        if claims is not None:
+            end = self._clock() + self._life_of(claims) + self._settings.auth.leeway_seconds
+            session.set_token_timers([self._sessions.timers.at(end, partial(self._expire, session))])
         if claims is None or room is None or participant is None:
             return
         try:
