@@ -79,7 +79,7 @@ impl MembershipTable {
 
     #[getter]
     fn buckets<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &core::write_buckets(self.0.lock(py).buckets()))
+        PyBytes::new(py, &core::write_buckets(&self.0.lock(py).buckets()))
     }
 
     fn beat(&self, py: Python<'_>, node_id: IdArgument) -> Option<Beat> {

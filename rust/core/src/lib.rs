@@ -8,6 +8,7 @@ mod beat;
 mod broadcast_buffer;
 mod cache;
 mod chance;
+mod digest;
 mod envelope;
 mod error;
 mod failure_detector;

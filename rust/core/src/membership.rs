@@ -5,6 +5,7 @@
 
 use hashbrown::HashTable;
 
+use crate::digest::Digest;
 use crate::{Beat, Error, IdHashBuilder, NodeId, NodeRecord, Precedence, RecordOrder, Status, Time};
 
 /// How many members a table holds unless told otherwise: 2^20.
@@ -34,8 +35,7 @@ pub struct MembershipTable {
     changed: Vec<Time>,
     records: Vec<Option<Box<Held>>>,
     beats: Vec<Option<Box<Beat>>>,
-    fingerprints: Vec<u128>,
-    buckets: Box<[u128; 256]>,
+    digest: Digest,
 }
 
 /// The record that holds of a node, as its bytes.
@@ -44,6 +44,9 @@ struct Held {
     order: RecordOrder,
     bytes: Box<[u8]>,
 }
+
+/// Stands in the digest for the record of a node of which none has come.
+const NO_RECORD: [u8; 16] = [0; 16];
 
 /// The own node is the first row.
 const OWN: usize = 0;
@@ -68,8 +71,7 @@ impl MembershipTable {
             changed: Vec::new(),
             records: Vec::new(),
             beats: Vec::new(),
-            fingerprints: Vec::new(),
-            buckets: Box::new([0; 256]),
+            digest: Digest::new(),
         };
         let alive = Precedence::new(0, Status::Alive)?;
         table.insert(Entry { id: self_id, precedence: alive, last_heartbeat: Time::ZERO }, Time::ZERO);
@@ -164,13 +166,13 @@ impl MembershipTable {
     /// root.
     #[must_use]
     pub fn root(&self) -> u128 {
-        self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
+        self.digest.root()
     }
 
     /// The sums by the first byte of the id, to find where two views differ.
     #[must_use]
-    pub fn buckets(&self) -> &[u128; 256] {
-        &self.buckets
+    pub fn buckets(&self) -> [u128; 256] {
+        self.digest.buckets()
     }
 
     /// What the node says of itself, if its signed record has come.
@@ -294,8 +296,7 @@ impl MembershipTable {
         self.changed.push(now);
         self.records.push(None);
         self.beats.push(None);
-        self.fingerprints.push(0);
-        self.stamp(row);
+        self.digest.push(&entry.id, entry.precedence, &NO_RECORD);
         row
     }
 
@@ -309,36 +310,18 @@ impl MembershipTable {
         if let Some(slot) = self.slots.find_mut(hash(&self.ids[last]), |&other| other as usize == last) {
             *slot = row as u32; // below an index that has 32 bits
         }
-        let bucket = &mut self.buckets[usize::from(self.ids[row].as_bytes()[0])];
-        *bucket = bucket.wrapping_sub(self.fingerprints[row]);
+        self.digest.swap_remove(row, &self.ids[row]);
         self.ids.swap_remove(row);
         self.precedences.swap_remove(row);
         self.heartbeats.swap_remove(row);
         self.changed.swap_remove(row);
         self.records.swap_remove(row);
         self.beats.swap_remove(row);
-        self.fingerprints.swap_remove(row);
     }
 
     /// Brings a row's share in the digest up to date.
     fn stamp(&mut self, row: usize) {
-        let digest = self.records[row].as_deref().map_or(&[0; 16], |held| held.order.digest());
-        let fingerprint = fingerprint(&self.ids[row], self.precedences[row], digest);
-        let bucket = &mut self.buckets[usize::from(self.ids[row].as_bytes()[0])];
-        *bucket = bucket.wrapping_sub(self.fingerprints[row]).wrapping_add(fingerprint);
-        self.fingerprints[row] = fingerprint;
+        let record = self.records[row].as_deref().map_or(&NO_RECORD, |held| held.order.digest());
+        self.digest.change(row, &self.ids[row], self.precedences[row], record);
     }
-}
-
-/// BLAKE3 of the gossiped part of a row, keyed apart from every other use of the hash.
-fn fingerprint(id: &NodeId, precedence: Precedence, record: &[u8; 16]) -> u128 {
-    const KEY: [u8; 32] = *b"palaver membership digest v1 key";
-    let mut row = [0; 40];
-    row[..16].copy_from_slice(id.as_bytes());
-    row[16..24].copy_from_slice(&precedence.bits().to_le_bytes());
-    row[24..].copy_from_slice(record);
-    let hash = blake3::keyed_hash(&KEY, &row);
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash.as_bytes()[..16]);
-    u128::from_le_bytes(half)
 }

@@ -94,11 +94,11 @@ proptest! {
         let (mut a, mut b) = (table(), table());
         a.merge_bytes(&first.concat(), now()).unwrap();
         b.merge_bytes(&second.concat(), now()).unwrap();
-        let (to_b, to_a) = (a.difference(b.buckets()), b.difference(a.buckets()));
+        let (to_b, to_a) = (a.difference(&b.buckets()), b.difference(&a.buckets()));
         a.merge_bytes(&to_a, now()).unwrap();
         b.merge_bytes(&to_b, now()).unwrap();
         prop_assert_eq!(a.root(), b.root());
-        prop_assert!(a.difference(b.buckets()).is_empty());
+        prop_assert!(a.difference(&b.buckets()).is_empty());
     }
 
     #[test]

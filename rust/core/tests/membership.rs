@@ -216,7 +216,7 @@ fn a_merge_that_would_overfill_the_table_changes_nothing() {
 #[test]
 fn a_bucket_holds_the_ids_that_begin_with_its_number() {
     let mut table = table();
-    let before = *table.buckets();
+    let before = table.buckets();
     table.merge(&[entry(5, 0, Status::Alive, 0.0)], now()).unwrap();
     let changed: Vec<_> = (0..256).filter(|&b| table.buckets()[b] != before[b]).collect();
     assert_eq!(changed, [5]);
