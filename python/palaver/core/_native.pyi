@@ -534,7 +534,8 @@ class KeyManager:
         left out.
 
         A signature or key that is none, has another size or was revoked is not valid. The interpreter is
-        released meanwhile.
+        released meanwhile. After a hundred signatures of a trusted key a table of 30 KiB is made of it, which
+        takes a millisecond and saves a third of every further one; 256 keys can have one.
         """
     def verify_batch(self, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]:
         """What ``verify_signature`` says for each ``(data, signature, public_key)``, in about half of the

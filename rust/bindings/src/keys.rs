@@ -66,7 +66,7 @@ impl KeyManager {
         let keys = self.keys(py);
         py.detach(|| match public_key {
             None => keys.verify_own(&data, &signature),
-            Some(key) => keys.verify_claims(&[claim(&data, &signature, &key)])[0],
+            Some(key) => keys.verify_claim(&claim(&data, &signature, &key)),
         })
     }
 

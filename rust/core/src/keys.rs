@@ -1,9 +1,11 @@
 //! A node's own key, and the keys of others that it trusts or never trusts again.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey};
 
+use crate::trusted_key::{Tables, TrustedKey};
 use crate::{Error, NodeId, PublicKey, Signed, verify, verify_batch};
 
 /// What a stranger presents: nothing has been checked, not even the sizes.
@@ -23,7 +25,8 @@ pub struct KeyManager {
     signing: SigningKey,
     public: PublicKey,
     retired: Vec<PublicKey>,
-    trusted: HashMap<[u8; 32], PublicKey>,
+    trusted: HashMap<[u8; 32], Arc<TrustedKey>>,
+    tables: Tables,
     revoked: HashSet<[u8; 32]>,
 }
 
@@ -45,7 +48,14 @@ impl KeyManager {
         let signing = SigningKey::from_bytes(seed);
         let public = PublicKey::from_bytes(signing.verifying_key().as_bytes())
             .expect("a public key made from a clamped scalar is a canonical point of large order");
-        Self { signing, public, retired: Vec::new(), trusted: HashMap::new(), revoked: HashSet::new() }
+        Self {
+            signing,
+            public,
+            retired: Vec::new(),
+            trusted: HashMap::new(),
+            tables: Tables::default(),
+            revoked: HashSet::new(),
+        }
     }
 
     /// The seed: whoever has it is this node.
@@ -91,6 +101,20 @@ impl KeyManager {
             .any(|public_key| verify(&Signed { data, signature, public_key }))
     }
 
+    /// Whether a claim holds: the same answer as [`Self::verify_claims`], in less time for a trusted key that signs often.
+    #[must_use]
+    pub fn verify_claim(&self, claim: &Claim<'_>) -> bool {
+        let (Ok(bytes), Ok(signature)) = (claim.public_key.try_into(), claim.signature.try_into()) else {
+            return false;
+        };
+        match self.trusted.get::<[u8; 32]>(bytes) {
+            Some(trusted) => trusted.verify(claim.data, signature), // what was revoked is not trusted
+            None => self.usable(bytes).is_some_and(|public_key| {
+                verify(&Signed { data: claim.data, signature, public_key: &public_key })
+            }),
+        }
+    }
+
     /// Whether each claim holds. A signature or key that is none, is of the wrong size or was revoked, does not.
     #[must_use]
     pub fn verify_claims(&self, claims: &[Claim<'_>]) -> Vec<bool> {
@@ -117,7 +141,8 @@ impl KeyManager {
         if self.revoked.contains(bytes) {
             return None;
         }
-        self.trusted.get(bytes).cloned().or_else(|| PublicKey::from_bytes(bytes).ok())
+        let trusted = self.trusted.get(bytes).map(|trusted| trusted.key().clone());
+        trusted.or_else(|| PublicKey::from_bytes(bytes).ok())
     }
 
     /// Trusts a key from now on; false if it was revoked, which nothing undoes.
@@ -129,7 +154,10 @@ impl KeyManager {
         if self.trusted.len() >= Self::MAX_KEYS && !self.trusted.contains_key(&key) {
             return Err(Error::Full { what: "list of trusted keys", limit: Self::MAX_KEYS });
         }
-        self.trusted.insert(key, PublicKey::from_bytes(&key)?);
+        if !self.trusted.contains_key(&key) {
+            let trusted = TrustedKey::new(PublicKey::from_bytes(&key)?, self.tables.clone());
+            self.trusted.insert(key, Arc::new(trusted));
+        }
         Ok(true)
     }
 

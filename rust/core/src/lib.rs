@@ -31,6 +31,7 @@ mod state;
 mod status;
 mod strategy;
 mod time;
+mod trusted_key;
 mod wal;
 
 pub use backoff::{BackoffLimits, GossipBackoff};
