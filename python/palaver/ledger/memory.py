@@ -9,16 +9,19 @@ from palaver.signaling.rulings import Ruling
 
 class MemoryLedger:
     def __init__(self) -> None:
-        self._rulings: list[Ruling] = []
+        self._rulings: dict[str, Ruling] = {}
 
     def load(self) -> Iterable[Ruling]:
-        return list(self._rulings)
+        return list(self._rulings.values())
 
     def record(self, rulings: Sequence[Ruling]) -> None:
-        self._rulings.extend(rulings)
+        self._rulings.update((each.id, each) for each in rulings)
 
     def erase(self, id: str) -> None:
-        self._rulings = [each for each in self._rulings if each.id != id]
+        self._rulings.pop(id, None)
+
+    def purge(self, now: float) -> None:
+        self._rulings = {id: each for id, each in self._rulings.items() if not each.is_over(now)}
 
     def close(self) -> None:
         """Nothing to close."""

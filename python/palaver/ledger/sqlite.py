@@ -29,6 +29,7 @@ class SqliteLedger:
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS rulings (id TEXT PRIMARY KEY, until REAL, body BLOB NOT NULL) STRICT"
             )
+            self._database.execute("CREATE INDEX IF NOT EXISTS rulings_until ON rulings (until)")
         except (OSError, sqlite3.Error) as error:
             raise StartError(
                 f"cannot keep rulings in {path}: {error}; set node.state_dir to a writable folder"
@@ -45,7 +46,7 @@ class SqliteLedger:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                self._database.executemany("INSERT INTO rulings VALUES (?, ?, ?)", rows)
+                self._database.executemany("INSERT OR REPLACE INTO rulings VALUES (?, ?, ?)", rows)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
@@ -55,8 +56,14 @@ class SqliteLedger:
             raise OSError(errno.EIO, str(error)) from error
 
     def erase(self, id: str) -> None:
+        self._delete("id = ?", id)
+
+    def purge(self, now: float) -> None:
+        self._delete("until <= ?", now)
+
+    def _delete(self, where: str, value: str | float) -> None:
         try:
-            self._database.execute("DELETE FROM rulings WHERE id = ?", (id,))
+            self._database.execute(f"DELETE FROM rulings WHERE {where}", (value,))
         except sqlite3.Error as error:
             raise OSError(errno.EIO, str(error)) from error
 

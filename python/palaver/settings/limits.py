@@ -124,6 +124,19 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "gone; about half a KiB each. With fewer, whoever uses many addresses begins afresh with each."
         ),
     ] = 50_000
+    rulings: Annotated[
+        Count,
+        doc(
+            "Bans and revocations this node keeps, one per identity and room; about half a KiB each, and as much on disk. "
+            "At the limit no more can be made until some are over or lifted."
+        ),
+    ] = 100_000
+    rulings_per_room: Annotated[
+        Count,
+        doc(
+            "How many of them may be for one room, so that its owner cannot use up the node's. At most rulings."
+        ),
+    ] = 10_000
     requests_before_auth: Annotated[
         Count,
         doc("Requests one connection may send before it is authenticated; more closes with 4505."),

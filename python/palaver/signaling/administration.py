@@ -70,10 +70,12 @@ class Administration:
     def kick(self, room: Room, params: KickUser, actor: Principal) -> KickUserResult:
         """Ends a stay; with `ban` it cannot begin again, with `revokeBefore` the tokens of before are void.
 
-        Raises ProtocolError invalid_params, not_found, forbidden, or unavailable where it cannot be kept.
+        A kick alone is from this room. A ban or revocation ends the stays in other rooms that it covers, too; then the
+        actor must stand above the target in all of them. Raises ProtocolError invalid_params, not_found, forbidden, limit,
+        or unavailable where it cannot be kept.
         """
         if (params.peer is None) == (params.identity is None):
-            raise ProtocolError("invalid_params", "name a peer or an identity", path="$.peer")
+            raise ProtocolError("invalid_params", "name either a peer or an identity", path="$.peer")
         target = room.participants.get(params.peer or room.peer_of.get(params.identity or "", ""))
         if target is None and (params.peer is not None or not (params.ban or params.revoke_before)):
             raise ProtocolError("not_found", "there is no such participant", path="$.peer")
@@ -91,34 +93,34 @@ class Administration:
             rulings.append(self._ban(identity, where, params.ban.ttl_s, "", actor))
         if params.revoke_before is not None:
             rulings.append(self._revocation(identity, params.revoke_before, actor))
-        if rulings:
-            self._rulings.add(rulings)
+        for elsewhere, stay in self._stays(identity):
+            if stay.rank >= actor.rank and any(_covers(each, elsewhere, stay) for each in rulings):
+                raise ProtocolError("forbidden", "nobody kicks at or above their own role", need="role")
+        rulings = self._rulings.add(rulings) if rulings else []
         ban_id = next((each.id for each in rulings if each.kind == "ban"), None)
+        ended = 0
         if target is not None:
             self._end(room, target, actor, params.reason, ban_id)
+            ended = 1
         if rulings:
-            self._end_stays(identity, actor, params.reason, ban_id)
-        return KickUserResult(target is not None, True, ban_id)
+            ended += self._end_stays(identity, actor, params.reason, ban_id)
+        return KickUserResult(ended > 0, True, ban_id)
 
     def ban(
         self, identity: str, room: str, ttl_seconds: int | None, reason: str, actor: Principal
     ) -> tuple[Ruling, int]:
         """Bans an identity from one room, or with an empty `room` from all, and ends the stays that it covers.
 
-        Returns the ban and how many stays ended. Raises ProtocolError unavailable where it cannot be kept.
+        Returns the ban that holds now, which may be an older and longer one, and how many stays ended. Raises
+        ProtocolError limit, or unavailable where it cannot be kept.
         """
-        ban = self._ban(identity, room, ttl_seconds, reason, actor)
-        self._rulings.add([ban])
+        (ban,) = self._rulings.add([self._ban(identity, room, ttl_seconds, reason, actor)])
         return ban, self._end_stays(identity, actor, reason, ban.id)
 
     def _end_stays(self, identity: str, actor: Principal, reason: str, ban_id: str | None) -> int:
         """Ends the identity's stays that rulings no longer allow, in whatever room. Returns how many."""
         ended = 0
-        for room in list(self._sessions.rooms.values()):
-            peer = room.peer_of.get(identity)
-            if peer is None:
-                continue
-            target = room.participants[peer]
+        for room, target in self._stays(identity):
             try:
                 self._rulings.check_ban(identity, room.id, self._wall())
                 if target.session.claims is not None:
@@ -127,6 +129,14 @@ class Administration:
                 self._end(room, target, actor, reason, ban_id)
                 ended += 1
         return ended
+
+    def _stays(self, identity: str) -> list[tuple[Room, Participant]]:
+        """Where an identity has a seat."""
+        return [
+            (room, room.participants[room.peer_of[identity]])
+            for room in self._sessions.rooms.values()
+            if identity in room.peer_of
+        ]
 
     def bans(self) -> list[Ruling]:
         """The bans in force, oldest first."""
@@ -165,7 +175,15 @@ class Administration:
         self, room: Room, target: Participant, actor: Principal, reason: str, ban_id: str | None
     ) -> None:
         sink = target.session.sink
-        room.tell(events.YouKicked(actor.peer, reason, ban_id), to=target.peer)
-        self._sessions.end(target.session, "kicked", by=actor.peer)
+        known = actor is OPERATOR or actor.peer in room.participants
+        by = actor.peer if known else "hidden"  # nobody whom this room knows
+        room.tell(events.YouKicked(by, reason, ban_id), to=target.peer)
+        self._sessions.end(target.session, "kicked", by=by)
         if sink is not None:
             sink.close(CloseCode.KICKED if ban_id is None else CloseCode.BANNED, reason or "kicked")
+
+
+def _covers(ruling: Ruling, room: Room, stay: Participant) -> bool:
+    """Whether a ruling ends a stay of its identity."""
+    claims = stay.session.claims
+    return ruling.bans_from(room.id) or (claims is not None and ruling.voids(claims, room.id))

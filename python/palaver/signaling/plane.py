@@ -64,7 +64,7 @@ class SignalingPlane:
         negotiation = Negotiation(self.streams, live, first_bad_line)
         server = {"node": node, "region": settings.node.region, "version": version}
         self.admission = AdmissionController(live)
-        self.rulings = Rulings(ledger)
+        self.rulings = Rulings(ledger, live)
         self.administration = Administration(self.sessions, self.rulings, wall)
         self.auth = auth = AuthHandler(
             self.verifier, self.rulings, self.sessions, self.streams, live, server, clock, wall

@@ -121,10 +121,16 @@ class Ledger(Protocol):
         ...
 
     def record(self, rulings: Sequence[Ruling]) -> None:
-        """Keeps all of them or none; comes back when they are durable. Raises OSError where they cannot be."""
+        """Keeps all of them or none, each in place of one with the same id; comes back when they are durable.
+
+        Raises OSError where they cannot be.
+        """
 
     def erase(self, id: str) -> None:
         """Forgets one, durably. Raises OSError where it cannot."""
+
+    def purge(self, now: float) -> None:
+        """Forgets those that are over at `now`, in seconds since the Unix epoch. Raises OSError where it cannot."""
 
 
 class RoomDirectory(Protocol):
