@@ -19,7 +19,7 @@ from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, signaling_metrics
-from palaver.observe import LoopLag, MetricsExporter, Source
+from palaver.observe import LoopLag, MetricsExporter, Source, SpanExport
 from palaver.observe.logs import configure as configure_logs
 from palaver.settings import Settings, reloaded
 from palaver.settings.dev import ANY, LOOPBACK, url_host
@@ -76,6 +76,7 @@ class SignalingNode:
             self.webhooks = Webhooks(
                 settings.webhooks, settings.node.state_dir, self.name, self._webhook_secret
             )
+        self.spans = SpanExport(settings.tracing, self.name) if settings.tracing.endpoint else None
         media: dict[str, MediaNode] = {}
         self.plane = SignalingPlane(
             settings,
@@ -91,6 +92,7 @@ class SignalingNode:
             spawn=self._spawn,
             drain=self._refuse_for,
             observer=self.webhooks.observe if self.webhooks is not None else None,
+            tracer=self.spans,
         )
         self.media: AiortcMediaNode | None = None
         if settings.media.embedded:
@@ -105,6 +107,8 @@ class SignalingNode:
             "media": lambda: media_metrics(self.media),
             "node": lambda: node_metrics(self.lag, self._draining),
         }
+        if self.spans is not None:
+            sources["tracing"] = self.spans.metrics
         admin: AdminApi | None = None
         if self.webhooks is not None:
             sources["webhooks"] = self.webhooks.metrics
@@ -278,6 +282,8 @@ class SignalingNode:
         await self._key_sets.close()
         if self.webhooks is not None:
             await self.webhooks.close()
+        if self.spans is not None:
+            await self.spans.close()
         self._ledger.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -15,6 +15,7 @@ from palaver.protocol.types import Role
 from palaver.rooms.observer import Observer
 from palaver.settings import Settings
 from palaver.signaling.plane import SignalingPlane
+from palaver.signaling.ports import Tracer
 from palaver.signaling.tokens import mint
 
 SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -147,6 +148,7 @@ class Stage:
         media: dict[str, Any] | None = None,
         ledger: MemoryLedger | None = None,
         observer: Observer | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.settings = settings or node_settings()
         self.now = 1000.0
@@ -168,6 +170,7 @@ class Stage:
             spawn=self.spawned.append,
             drain=self.drains.append,
             observer=observer,
+            tracer=tracer,
         )
 
     def connect(self, bearer: str | None = None, binary: bool = False) -> Client:

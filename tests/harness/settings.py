@@ -16,6 +16,7 @@ from palaver.settings import (
     NodeSettings,
     RoomSettings,
     Settings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -31,6 +32,7 @@ def node_settings(
     auth: dict[str, Any] | None = None,
     http: dict[str, Any] | None = None,
     webhooks: dict[str, Any] | None = None,
+    tracing: dict[str, Any] | None = None,
     state_dir: str = "",
     demo: bool = False,
     chaos: bool = False,
@@ -44,6 +46,7 @@ def node_settings(
         auth=replace(AuthSettings(keys={KEY_ID: SECRET}), **(auth or {})),
         media=replace(MediaSettings(addresses=("127.0.0.1",)), **(media or {})),
         http=replace(HttpSettings(port=0, demo=demo), **(http or {})),
+        tracing=replace(TracingSettings(), **(tracing or {})),
         webhooks=replace(WebhookSettings(), **(webhooks or {})),
         diagnostics=DiagnosticsSettings(chaos=chaos),
     )

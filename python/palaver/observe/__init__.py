@@ -7,3 +7,4 @@ from palaver.observe.metric import Metric as Metric
 from palaver.observe.metric import Source as Source
 from palaver.observe.metric import counters as counters
 from palaver.observe.metric import gauges as gauges
+from palaver.observe.spans import SpanExport as SpanExport

@@ -15,6 +15,7 @@ from palaver.settings.tree import (
     NodeSettings,
     RoomSettings,
     Settings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "Reload",
     "RoomSettings",
     "Settings",
+    "TracingSettings",
     "WebhookSettings",
     "dev_keys",
     "dev_settings",

@@ -31,6 +31,10 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
     yield from _keys(settings.auth, dev)
     yield from _admin(settings.http)
     yield from _webhooks(settings)
+    endpoint = settings.tracing.endpoint
+    if endpoint and not re.fullmatch(r"https?://[^/\s?#]+[^\s#]*", endpoint):
+        message = f"tracing.endpoint must be an http:// or https:// URL, not {endpoint!r}"
+        yield Broken(("tracing.endpoint",), message)
 
 
 # smaller, must be below or not above, larger

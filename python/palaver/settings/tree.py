@@ -20,6 +20,7 @@ from palaver.settings.bounds import (
     PositiveSeconds,
     RefreshSeconds,
     RoomSeconds,
+    Share,
     Texts,
     doc,
 )
@@ -204,6 +205,28 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
 
 
+class TracingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    endpoint: Annotated[
+        str,
+        doc(
+            "Where spans are sent: the http(s) URL of an OpenTelemetry collector, http://127.0.0.1:4318/v1/traces as a rule. "
+            "Needs the extra palaver[otel]. Empty: no spans."
+        ),
+    ] = ""
+    ratio: Annotated[
+        Share,
+        doc(
+            "Which share of the requests has a span, by trace id. "
+            "A span costs some 40 µs of the loop's time, a request without one 8. "
+            "A traceparent that asks not to be sampled is heeded."
+        ),
+    ] = 1.0
+    queue_spans: Annotated[
+        Count,
+        doc("Spans that wait for a slow collector; further ones are lost. One takes about 2 KiB."),
+    ] = 4096
+
+
 class DiagnosticsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     chaos: Annotated[
         bool,
@@ -221,4 +244,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpSettings = HttpSettings()
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()

@@ -11,7 +11,7 @@ from palaver.protocol.errors import ProtocolError
 from palaver.rooms.participant import Participant
 from palaver.rooms.room import Room
 from palaver.rooms.session import SignalingSession
-from palaver.signaling.ports import Connection
+from palaver.signaling.ports import Connection, Span
 from palaver.signaling.rate_limit import Meter
 
 
@@ -54,7 +54,7 @@ class Caller:
 class Message:
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
 
-    __slots__ = ("caller", "codec", "corks", "id", "method", "now", "params", "raw", "then_close")
+    __slots__ = ("caller", "codec", "corks", "id", "method", "now", "params", "raw", "span", "then_close")
 
     def __init__(
         self, caller: Caller, codec: Codec, method: str, id: int | str | UnsetType, raw: Raw, now: float
@@ -68,6 +68,8 @@ class Message:
         self.params: Any = None
         self.corks = False
         """Its reply must go out before its session is sent any event: it took a seat."""
+        self.span: Span | None = None
+        """Tells a collector of traces how it went; None where there is none."""
         self.then_close: tuple[int, str] | None = None
         """Close code and reason, once the reply is out."""
 

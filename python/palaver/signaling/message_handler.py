@@ -24,7 +24,7 @@ from palaver.settings import LiveSettings
 from palaver.signaling.admission import AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
-from palaver.signaling.ports import Connection
+from palaver.signaling.ports import Connection, Span, Tracer
 from palaver.signaling.router import Outcome, SignalingRouter
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class SignalingMessageHandler:
         settings: LiveSettings,
         clock: Callable[[], float],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        tracer: Tracer | None = None,
     ) -> None:
         self.errors: dict[str, int] = {}
         """Reason → error replies, for metrics."""
@@ -62,6 +63,7 @@ class SignalingMessageHandler:
         self._settings = settings
         self._clock = clock
         self._spawn = spawn
+        self._tracer = tracer
         self._callers: dict[int, Caller] = {}
 
     # --- what the gateway calls ---
@@ -128,6 +130,8 @@ class SignalingMessageHandler:
             self._respond(caller, reply, None, batch)
             return
         message = Message(caller, codec, request.method, request.id, request.params, now)
+        if self._tracer is not None:
+            message.span = self._begin_span(self._tracer, request, message)
         if request.traceparent is UNSET:
             self._route(message, batch)
         else:
@@ -156,6 +160,8 @@ class SignalingMessageHandler:
     def _succeed(self, message: Message, result: Any, batch: _Batch | None) -> None:
         self.seconds[message.method].observe(self._clock() - message.now)
         message.caller.refusals = 0
+        if message.span is not None:
+            message.span.end(message.session.session_id, message.session.room_id)
         reply = None if message.id is UNSET else message.codec.reply(message.id, result)
         self._respond(message.caller, reply, message, batch)
 
@@ -164,6 +170,8 @@ class SignalingMessageHandler:
             reference = self._sessions.new_id("e")
             log.exception("handler failed", extra={"method": message.method, "ref": reference})
             error = ProtocolError("internal", ref=reference)
+        if message.span is not None:
+            message.span.end(message.session.session_id, message.session.room_id, error.code, error.reason)
         reply = self._refuse(message.caller, message.codec, message.id, error, message.now)
         self._respond(message.caller, reply, message, batch)
 
@@ -186,6 +194,13 @@ class SignalingMessageHandler:
             return
         if caller.errors or caller.refusals:
             self._judge(caller)
+
+    @staticmethod
+    def _begin_span(tracer: Tracer, request: Envelope, message: Message) -> Span:
+        """Named after the method, or "unknown": clients do not make up names for spans."""
+        method = request.method if request.method in METHODS else "unknown"
+        traceparent = None if request.traceparent is UNSET else request.traceparent
+        return tracer.begin(method, traceparent, message.session.room_id)
 
     def _settle(self, message: Message) -> None:
         """After the reply: the events it caused, then the close it asked for."""

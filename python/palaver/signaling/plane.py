@@ -21,7 +21,14 @@ from palaver.signaling.handlers.transport import TransportHandler
 from palaver.signaling.keys import load_keys
 from palaver.signaling.message_handler import SignalingMessageHandler
 from palaver.signaling.negotiation import Negotiation
-from palaver.signaling.ports import Ledger, MediaNode, RoomDirectory, TransportHandle, TransportState
+from palaver.signaling.ports import (
+    Ledger,
+    MediaNode,
+    RoomDirectory,
+    Tracer,
+    TransportHandle,
+    TransportState,
+)
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import SignalingRouter
 from palaver.signaling.rulings import Rulings
@@ -55,6 +62,7 @@ class SignalingPlane:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         drain: Callable[[float], None],
         observer: Observer | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         live = self._settings = LiveSettings(settings)
         self.sessions = SessionManager(live.limits, live.rooms, entropy, directory.owner, clock, observer)
@@ -91,7 +99,7 @@ class SignalingPlane:
         )
         self.router = SignalingRouter(handlers, self.admission)
         self.messages = SignalingMessageHandler(
-            self.router, self.admission, self.sessions, auth, live, clock, spawn
+            self.router, self.admission, self.sessions, auth, live, clock, spawn, tracer
         )
 
     def prepare(self, settings: Settings) -> Callable[[], None]:

@@ -59,6 +59,21 @@ class Connection(Protocol):
         """Sends what is queued, then a CLOSE frame. `code` is an RFC 6455 or palaver close code; later sends are ignored."""
 
 
+class Span(Protocol):
+    """One request under way, as a collector of traces sees it."""
+
+    def end(self, session: str, room: str | None, code: int = 0, reason: str = "") -> None:
+        """Called once, with the session and the room of now; `code` and `reason` are those of an error reply."""
+
+
+class Tracer(Protocol):
+    """Where requests are told of. Never raises and never blocks."""
+
+    def begin(self, method: str, traceparent: str | None, room: str | None) -> Span:
+        """`room` is where the caller sits before the request, which is all there is to say of a `leave`."""
+        ...
+
+
 class Answer(Struct, frozen=True):
     sdp: str
     consumers: dict[str, str]
