@@ -745,8 +745,10 @@ class WriteAheadLog:
     the changes before the bad frame stay, the others must be recovered from peers.
 
     Raises ArgumentError for an unknown policy or a change above 1 MiB and OSError when the disk is full,
-    fails, or somebody else has the log open (BlockingIOError). An append that raises was not acknowledged;
-    after a failed fsync, or one that could not be undone, every call raises until the log is opened again.
+    fails, or somebody else has the log open (BlockingIOError). An append that raises was not acknowledged.
+    After a failed fsync, a write that could not be undone or a ``reset`` that failed half-way, every call
+    raises until the log is opened again: a later fsync would succeed without having written what was lost.
+    Opening writes and syncs the log once, so that what ``replay`` shows is on the disk.
     """
 
     def __new__(
@@ -803,6 +805,8 @@ class StateStore:
     def directory(self) -> str: ...
     def save_membership(self, table: MembershipTable, *, seq: int = 0) -> None:
         """Saves the view durably: a new file, fsync, rename, fsync of the directory. The one before is kept.
+
+        When the disk is full or fails before the rename, both saved views are as they were.
 
         ``seq`` is the number of the last change of a WriteAheadLog that is in the table; ``reset`` the log
         afterwards.

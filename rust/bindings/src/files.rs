@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use palaver_core::Error;
@@ -105,12 +105,42 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
 }
 
-/// Writes a new file next to `path`, makes it durable and gives it the name: readers see the old content or the new.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, FileError> {
+/// A whole and durable file that has not got its name yet.
+pub(crate) struct Prepared {
+    path: PathBuf,
+    new: PathBuf,
+    file: File,
+}
+
+/// Writes a new file next to `path` and makes it durable. Whatever fails, `path` is as it was.
+pub(crate) fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared, FileError> {
     let new = beside(path, "new");
     let file = open(&new)?;
     on(&new, file.set_len(0).and_then(|()| (&file).write_all(bytes)).and_then(|()| file.sync_all()))?;
-    rename(&new, path)?;
+    Ok(Prepared { path: path.to_owned(), new, file })
+}
+
+impl Prepared {
+    /// Gives the file its name. When this fails, nobody knows which file bears it after a crash.
+    pub(crate) fn take_place(self) -> Result<File, FileError> {
+        rename(&self.new, &self.path)?;
+        Ok(self.file)
+    }
+}
+
+/// Puts a new file in the place of `path`, durably: readers see the old content or the new.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, FileError> {
+    prepare(path, bytes)?.take_place()
+}
+
+/// Writes the same bytes into a file again, and forces them to the disk.
+///
+/// After a failed fsync the system keeps pages that it could not write and takes them for clean: they can be read, but no
+/// later fsync writes them. Written again they count as changed. A crash in between does no harm, since nothing changes,
+/// and a full disk does not matter.
+pub(crate) fn write_again(path: &Path, bytes: &[u8]) -> Result<File, FileError> {
+    let file = open(path)?;
+    on(path, file.write_all_at(bytes, 0).and_then(|()| file.sync_all()))?;
     Ok(file)
 }
 

@@ -40,11 +40,12 @@ impl Store {
             return Err(Failure::Broken(self.directory.clone()));
         }
         let (current, previous) = (self.path("state"), self.path("state.previous"));
+        let prepared = files::prepare(&current, &state.encode())?; // a full disk ends it here
         let intact = files::read(&current)?.is_some_and(|file| SavedState::decode(&file).is_ok());
         if intact {
             files::rename(&current, &previous)?; // a crash from here on leaves the previous one to be loaded
         }
-        files::replace(&current, &state.encode())?;
+        prepared.take_place()?;
         Ok(())
     }
 

@@ -71,9 +71,10 @@ impl Log {
                 }
             },
         };
-        // Written anew unless it is as it should be: a crash in between leaves the old file or the good one.
+        // Written in any case: what is replayed must be on the disk, and what was read may be in the cache alone. What is as
+        // it should be is written in place; in place of anything else comes a new file, so that a crash leaves one of the two.
         let mut file = if files::read(path)?.is_some_and(|old| old == bytes) {
-            files::open(path)?
+            files::write_again(path, &bytes)?
         } else {
             files::replace(path, &bytes)?
         };
@@ -146,7 +147,10 @@ impl Log {
             return Err(Failure::Broken(self.path.clone()));
         }
         let (writer, bytes) = Self::fresh(salt, self.writer.next_seq());
-        let mut file = files::replace(&self.path, &bytes)?;
+        let fresh = files::prepare(&self.path, &bytes)?; // until here the log is as it was
+        // From here on the old file may be without a name: nothing may be appended to it when this fails.
+        self.file = None;
+        let mut file = fresh.take_place()?;
         on(&self.path, file.seek(SeekFrom::End(0)))?;
         (self.writer, self.length, self.unsynced, self.file) =
             (writer, bytes.len() as u64, false, Some(file));
@@ -241,6 +245,9 @@ impl WriteAheadLog {
     fn replay<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let (path, good) = {
             let log = self.log.lock(py);
+            if log.file.is_none() {
+                return Err(Failure::Broken(log.path.clone()).into()); // what can be read may not be on the disk
+            }
             (log.path.clone(), log.length)
         };
         let bytes = py.detach(|| files::read(&path))?.unwrap_or_default();
