@@ -4,6 +4,7 @@ PalaverError
 ├── SettingsError          a setting is wrong: the message names the file, the line and the rule
 ├── StartError             the node cannot start here: a port is taken, the native core is missing
 ├── ProtocolError          a request that is refused on the wire, with a stable reason (see palaver.protocol.errors)
+├── CoreError              what the native core refuses; a ValueError too (see palaver.core.errors)
 └── ClientError            what the Python client reports
     ├── ConnectionLost     the socket closed; carries the close code and whether to reconnect
     └── RequestRefused     the node answered with an error; carries code, reason and data

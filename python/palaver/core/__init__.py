@@ -2,12 +2,8 @@
 
 try:
     from palaver.core._native import (
-        ArgumentError,
         Beat,
         BroadcastBuffer,
-        CapacityError,
-        CoreError,
-        DecodeError,
         FailureDetector,
         FanoutStrategy,
         GossipBackoff,
@@ -24,7 +20,6 @@ try:
         Opened,
         PairwiseLinks,
         ReplayGuard,
-        SignatureError,
         State,
         StateStore,
         WriteAheadLog,
@@ -40,6 +35,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from palaver.core.errors import ArgumentError, CapacityError, CoreError, DecodeError, SignatureError
 from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [

@@ -10,12 +10,8 @@ now
     Seconds of a monotonic clock, finite and not negative. Where it is left out, ``time.monotonic()`` is read.
     Give it to live through an hour in a millisecond. One object must always be given times of the same clock.
 errors
-    CoreError(ValueError)
-    ├── ArgumentError      an argument breaks a rule, which the message names
-    ├── CapacityError      a structure is as full as it may get
-    ├── DecodeError        bytes from outside do not have the form they should
-    └── SignatureError     something is not signed by whom it says
-    A wrong type is a TypeError. Whatever is raised, nothing was changed.
+    Those of ``palaver.core.errors``, all of them CoreError and so PalaverError and ValueError. A wrong
+    type is a TypeError. Whatever is raised, nothing was changed.
 threads
     Every class may be used from several threads at once, with or without the interpreter lock.
 """
@@ -28,12 +24,8 @@ from typing import Literal, TypeVar, final
 from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
-    "ArgumentError",
     "Beat",
     "BroadcastBuffer",
-    "CapacityError",
-    "CoreError",
-    "DecodeError",
     "FailureDetector",
     "FanoutStrategy",
     "GossipBackoff",
@@ -50,7 +42,6 @@ __all__ = [
     "Opened",
     "PairwiseLinks",
     "ReplayGuard",
-    "SignatureError",
     "State",
     "StateStore",
     "WriteAheadLog",
@@ -59,21 +50,6 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-
-class CoreError(ValueError):
-    """The root of what the native core raises. No state was changed."""
-
-class ArgumentError(CoreError):
-    """An argument breaks a rule, which the message names."""
-
-class CapacityError(CoreError):
-    """A structure is as full as it may get."""
-
-class DecodeError(CoreError):
-    """Bytes from outside do not have the form they should. The message names the rule."""
-
-class SignatureError(CoreError):
-    """Something is not signed by whom it says."""
 
 @final
 class NodeMetadata:

@@ -1,30 +1,12 @@
-//! The Python exceptions, and the one place where core errors become them.
+//! The one place where core errors become Python exceptions. These are defined in palaver/core/errors.py, below PalaverError.
 
 use palaver_core::Error;
-use pyo3::create_exception;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-create_exception!(
-    palaver.core,
-    CoreError,
-    PyValueError,
-    "The root of what the native core raises. No state was changed."
-);
-create_exception!(
-    palaver.core,
-    ArgumentError,
-    CoreError,
-    "An argument breaks a rule, which the message names."
-);
-create_exception!(
-    palaver.core,
-    DecodeError,
-    CoreError,
-    "Bytes from outside do not have the form they should."
-);
-create_exception!(palaver.core, SignatureError, CoreError, "Something is not signed by whom it says.");
-create_exception!(palaver.core, CapacityError, CoreError, "A structure is as full as it may get.");
+pyo3::import_exception!(palaver.core.errors, ArgumentError);
+pyo3::import_exception!(palaver.core.errors, CapacityError);
+pyo3::import_exception!(palaver.core.errors, DecodeError);
+pyo3::import_exception!(palaver.core.errors, SignatureError);
 
 /// A core error on its way to Python; `?` in a binding makes it an exception.
 pub(crate) struct Refused(Error);

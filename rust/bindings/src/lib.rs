@@ -38,8 +38,6 @@ mod _native {
     #[pymodule_export]
     use crate::envelope::{GossipEnvelope, GossipMessage};
     #[pymodule_export]
-    use crate::error::{ArgumentError, CapacityError, CoreError, DecodeError, SignatureError};
-    #[pymodule_export]
     use crate::failure_detector::FailureDetector;
     #[pymodule_export]
     use crate::keys::KeyManager;

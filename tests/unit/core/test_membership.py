@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from palaver.core import ArgumentError, CapacityError, CoreError, MembershipTable
+from palaver.errors import PalaverError
 
 
 @pytest.fixture
@@ -125,6 +126,7 @@ def test_one_tree_of_errors() -> None:
     assert issubclass(CapacityError, CoreError)
     assert issubclass(ArgumentError, CoreError)
     assert issubclass(CoreError, ValueError)
+    assert issubclass(CoreError, PalaverError)
 
 
 def test_repr_shows_whose_table_it_is(table: MembershipTable) -> None:
