@@ -10,8 +10,9 @@ from palaver.protocol.events import Event
 from palaver.protocol.methods.session import PeerInfo
 from palaver.protocol.types import Role
 from palaver.rooms.media import Consumer, Producer, WebRtcTransport
-from palaver.rooms.quality import Quality, StatsRing
+from palaver.rooms.quality import Quality
 from palaver.rooms.role import RANK, Grants
+from palaver.rooms.statistics import Statistics
 
 if TYPE_CHECKING:
     from palaver.rooms.session import SignalingSession
@@ -69,8 +70,7 @@ class Participant:
         self.consumers: dict[str, Consumer] = {}
         self.closed_ids: dict[str, None] = {}
         self.quality = Quality()
-        self.stats: dict[tuple[Literal["producer", "consumer"], str], StatsRing] = {}
-        """What is measured and its id → its samples."""
+        self.stats = Statistics()
         self.traces: tuple[frozenset[str], float] | None = None
         """Names of the traces it subscribed to, and until when."""
         self.media_errors: list[float] = []
@@ -124,8 +124,7 @@ class Participant:
         )
 
     def remember_closed(self, id: str) -> None:
-        self.stats.pop(("producer", id), None)
-        self.stats.pop(("consumer", id), None)
+        self.stats.forget(id)
         self.closed_ids[id] = None
         if len(self.closed_ids) > REMEMBERED_IDS:
             del self.closed_ids[next(iter(self.closed_ids))]

@@ -1,17 +1,11 @@
-"""How good a participant's connection is, and what its statistics were in the last minutes. Pure arithmetic."""
+"""How good a participant's connection is. Pure arithmetic."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, Final, Literal
-
-import msgspec
+from typing import Final, Literal
 
 Trend = Literal["up", "steady", "down"]
 
-STATS_SECONDS: Final = 300.0
-STATS_BYTES: Final = 128 * 1024
-"""Kept per producer or consumer, encoded; older samples go first. Holds five minutes at one 430-byte sample a second."""
 TOLD_SECONDS: Final = 2.0
 """peerQuality is told at most this often per participant."""
 
@@ -70,28 +64,3 @@ class Quality:
     def has_news(self) -> bool:
         """Whether the others know another bucket than the present one."""
         return self.score is not None and round(self.score) != self._told
-
-
-class StatsRing:
-    """The samples of one producer or consumer: five minutes, at most 128 KiB. They stay encoded until somebody asks."""
-
-    __slots__ = ("_bytes", "_kept")
-
-    def __init__(self) -> None:
-        self._kept: deque[tuple[float, bytes]] = deque()
-        self._bytes = 0
-
-    def add(self, samples: list[dict[str, Any]], now: float) -> None:
-        for sample in samples:
-            encoded = msgspec.json.encode(sample)
-            self._kept.append((now, encoded))
-            self._bytes += len(encoded)
-        self._forget(now)
-
-    def read(self, now: float) -> list[dict[str, Any]]:
-        self._forget(now)
-        return [msgspec.json.decode(encoded) for _, encoded in self._kept]
-
-    def _forget(self, now: float) -> None:
-        while self._kept and (self._kept[0][0] < now - STATS_SECONDS or self._bytes > STATS_BYTES):
-            self._bytes -= len(self._kept.popleft()[1])

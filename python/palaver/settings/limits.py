@@ -95,6 +95,13 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "Sustained quality reports, statistics and traces per second of one connection; five times as many at once."
         ),
     ] = 20
+    stats_bytes_per_peer: Annotated[
+        Bytes,
+        doc(
+            "Memory for the statistics of one participant, all of its producers and consumers together. "
+            "Five minutes at a usual sample a second take some 160 KiB for each of them."
+        ),
+    ] = 2 * 1024 * 1024
     candidates_per_second: Annotated[
         Count,
         doc("Sustained iceCandidate messages per second of one connection."),

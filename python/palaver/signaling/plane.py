@@ -93,7 +93,7 @@ class SignalingPlane:
             ProducerHandler(publishing),
             ConsumerHandler(self.sessions, self.streams, publishing, live),
             TransportHandler(self.streams, publishing, negotiation, live),
-            MediaControlHandler(self.sessions, self.streams),
+            MediaControlHandler(self.sessions, self.streams, live),
             RoomAdminHandler(self.administration),
             DiagnosticsHandler(self.sessions, self.streams, directory, live, node, clock, wall, drain),
         )

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plane import Client, Refusal, Stage
-from palaver.rooms.quality import STATS_BYTES, score
+from harness.settings import node_settings
+from palaver.rooms.quality import score
+from palaver.rooms.statistics import STATS_BYTES
 
 
 @pytest.fixture
@@ -83,6 +85,57 @@ def test_five_minutes_of_a_usual_sample_a_second_are_kept_whole(stage: Stage) ->
         )
         stage.advance(1)
     assert len(alice.call("videoStats", producer="cam")["stats"]) == 300
+
+
+def test_five_minutes_of_a_usual_call_are_kept_whole(stage: Stage) -> None:
+    """Two tracks sent and eight received, a sample of 430 bytes a second of each."""
+    alice, bob = stage.enter("alice"), stage.enter("bob")
+    for number in range(8):
+        bob.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+        alice.call("createConsumer", id=f"c{number}", producer=f"p{number}", transport="r")
+    for number in range(2):
+        alice.call("createProducer", id=f"own{number}", transport="t", kind="video", source="camera")
+    measured = [{"consumer": f"c{n}"} for n in range(8)] + [{"producer": f"own{n}"} for n in range(2)]
+    sample = {"filler": "x" * 250, "more": "x" * 150}
+    for second in range(300):
+        for what in measured:
+            alice.call("videoStats", **what, samples=[{**sample, "n": second}])
+        stage.advance(1)
+    for what in measured:
+        assert len(alice.call("videoStats", **what)["stats"]) == 300
+
+
+@pytest.mark.parametrize(
+    "sample", [{}, {"a": 1}, {"filler": "x" * 250}, {f"k{n}": "x" * 250 for n in range(100)}]
+)
+def test_statistics_of_a_participant_stay_within_their_budget(sample: dict[str, str]) -> None:
+    budget = 200_000
+    stage = Stage(
+        node_settings(
+            limits={"stats_bytes_per_peer": budget, "stats_per_second": 100_000, "producers_per_peer": 64}
+        )
+    )
+    alice = stage.enter("alice")
+    for number in range(64):
+        alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+    statistics = stage.plane.sessions.rooms["room"].participants[alice.peer].stats
+    for number in range(64):
+        for _ in range(4):
+            alice.call("videoStats", producer=f"p{number}", samples=[sample] * 8)
+            assert statistics.cost <= budget
+    assert len(alice.call("videoStats", producer="p63")["stats"]) >= 1
+
+
+def test_a_flood_of_samples_pushes_out_itself() -> None:
+    stage = Stage(node_settings(limits={"stats_bytes_per_peer": 50_000, "stats_per_second": 100_000}))
+    alice = stage.enter("alice")
+    for id in ("calm", "flood"):
+        alice.call("createProducer", id=id, transport="t", kind="video", source="camera")
+    for second in range(10):
+        alice.call("videoStats", producer="calm", samples=[{"second": second}])
+        for _ in range(50):
+            alice.call("videoStats", producer="flood", samples=[{}] * 64)
+    assert len(alice.call("videoStats", producer="calm")["stats"]) == 10
 
 
 def test_media_errors_climb_a_ladder_of_advice(stage: Stage) -> None:

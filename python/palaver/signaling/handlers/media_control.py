@@ -23,9 +23,11 @@ from palaver.protocol.methods.media_control import (
 from palaver.protocol.methods.session import Empty
 from palaver.rooms.media import Consumer, Producer
 from palaver.rooms.participant import Participant
-from palaver.rooms.quality import StatsRing, score
+from palaver.rooms.quality import score
 from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
+from palaver.rooms.statistics import Measured
+from palaver.settings import LiveSettings
 from palaver.signaling.admission import require_moderator
 from palaver.signaling.message import Message
 from palaver.signaling.router import Verb
@@ -52,16 +54,13 @@ NOT_OURS: Final = frozenset(
 ERROR_WINDOW: Final = 30.0
 """Seconds within which errors of one participant climb the ladder of advice."""
 
-MAX_RINGS: Final = 64
-"""Producers and consumers of one participant whose statistics are kept at once."""
-
-Measured = tuple[Literal["producer", "consumer"], str]
 Advice = Literal["ice_restart", "turn_tls", "rejoin", "none"]
 
 
 class MediaControlHandler:
-    def __init__(self, sessions: SessionManager, streams: StreamRouter) -> None:
+    def __init__(self, sessions: SessionManager, streams: StreamRouter, settings: LiveSettings) -> None:
         self._sessions = sessions
+        self._settings = settings
         self._streams = streams
 
     @property
@@ -119,13 +118,10 @@ class MediaControlHandler:
                 "invalid_params", f"this carries {media.kind}: use {media.kind}Stats", path="$"
             )
         if params.samples is None:
-            ring = owner.stats.get(key)
-            return StatsResult(ring.read(message.now) if ring is not None else [])
+            return StatsResult(owner.stats.read(key, message.now))
         if owner is not participant:
             raise ProtocolError("forbidden", "statistics are reported by those who measure them")
-        if key not in owner.stats and len(owner.stats) >= MAX_RINGS:
-            del owner.stats[next(iter(owner.stats))]
-        owner.stats.setdefault(key, StatsRing()).add(params.samples, message.now)
+        owner.stats.add(key, params.samples, message.now, self._settings.limits.stats_bytes_per_peer)
         return Empty()
 
     def _measured(
