@@ -14,6 +14,7 @@ from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.faults import Faults
+from palaver.rooms.knocks import Knocks
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.mutes import Mutes
@@ -64,6 +65,7 @@ class Room:
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
         self.mutes = Mutes()
         self.lock: RoomLock | None = None
+        self.knocks = Knocks()
         self.timers: dict[Literal["empty", "end"], Timer] = {}
         """When the room goes: some time after the last has left, and at the end of its own time."""
         self.media: MediaOrders | None = None
@@ -141,7 +143,7 @@ class Room:
         """Locks or unlocks; nobody who is in is touched. Returns whether anything changed."""
         if lock == self.lock:
             return False
-        self.lock = lock
+        self.lock, self.knocks = lock, Knocks()
         self.version += 1
         shown = self.shown(by)
         told = (

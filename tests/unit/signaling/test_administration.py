@@ -72,6 +72,35 @@ def test_knocking_is_told_to_moderators_only(stage: Stage, owner: Client) -> Non
     assert bob.take() == []
 
 
+def knock(stage: Stage, identity: str) -> None:
+    with pytest.raises(Refusal, match="room_locked"):
+        stage.enter(identity)
+
+
+def test_a_knock_is_told_once_in_ten_seconds(stage: Stage, owner: Client) -> None:
+    owner.call("lockRoom", mode="knock")
+    for _ in range(5):
+        knock(stage, "carol")
+    knock(stage, "dave")
+    assert [each["identity"] for each in owner.take()] == ["carol", "dave"]
+    stage.advance(10)
+    knock(stage, "carol")
+    assert [each["identity"] for each in owner.take()] == ["carol"]
+    owner.call("lockRoom", mode="knock", message="once more")
+    knock(stage, "carol")
+    assert [each["identity"] for each in owner.take()] == ["carol"]
+
+
+def test_many_who_knock_are_told_a_hundred_at_a_time(stage: Stage, owner: Client) -> None:
+    owner.call("lockRoom", mode="knock")
+    for number in range(150):
+        knock(stage, f"guest{number}")
+    assert len(owner.take()) == 100
+    stage.advance(10)
+    knock(stage, "guest149")
+    assert len(owner.take()) == 1
+
+
 def test_a_stale_version_is_a_conflict(stage: Stage, owner: Client) -> None:
     version = owner.call("roomInfo")["version"]
     stage.enter("bob")

@@ -123,7 +123,7 @@ class SessionHandler:
             params.subscribe,
             params.on_duplicate,
         )
-        self._check(request, params)
+        self._check(request, params, message.now)
         if session.is_joining:  # each would cost the media node a transport
             raise ProtocolError("unavailable", "this join is being answered already", after_ms=100)
         told = len(memoryview(message.raw)) - len(params.token or "") + _size(claims.attributes)
@@ -138,7 +138,7 @@ class SessionHandler:
         self._rulings.check_token(claims, self._wall(), room)
         self._rulings.check_ban(claims.identity, room, self._wall())
 
-    def _check(self, request: SeatRequest, params: Join) -> None:
+    def _check(self, request: SeatRequest, params: Join, now: float) -> None:
         """Raises what `_take_seat` would run into; after it, taking the seat cannot fail."""
         self._check_standing(request.claims, request.room)
         if _size(request.all_attributes) > MAX_ATTRIBUTES:
@@ -146,10 +146,10 @@ class SessionHandler:
                 "too_large", f"attributes have at most {MAX_ATTRIBUTES} bytes as JSON", path="$.attributes"
             )
         self._publishing.check_all(request, params.producers, params.offer)
-        self._pass_lock(request, request.claims)
+        self._pass_lock(request, request.claims, now)
         self._sessions.check_seat(request)
 
-    def _pass_lock(self, request: SeatRequest, claims: Claims) -> None:
+    def _pass_lock(self, request: SeatRequest, claims: Claims, now: float) -> None:
         """Raises ProtocolError room_locked. Who is in already, moderates, or is on the list passes; others may knock."""
         room = self._sessions.rooms.get(request.room)
         lock = room.lock if room is not None else None
@@ -157,7 +157,7 @@ class SessionHandler:
             return
         if RANK[claims.role] >= RANK["moderator"]:
             return
-        if lock.mode == "knock":
+        if lock.mode == "knock" and room.knocks.admit(claims.identity, now):
             name = claims.name if request.name is None else request.name
             room.tell_moderators(events.PeerKnocking(claims.identity, name))
         raise ProtocolError("room_locked", lock.message or None, mode=lock.mode)
@@ -193,7 +193,7 @@ class SessionHandler:
             answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
             if message.session.state not in ("new", "authed"):
                 raise ProtocolError("wrong_state", "the session has gone on or ended meanwhile")
-            self._check(request, params)  # much may have happened while the media node worked
+            self._check(request, params, message.now)  # much may have happened while the media node worked
             result = self._take_seat(message, request, params)
         except ProtocolError:
             media.close_transport(handle)
