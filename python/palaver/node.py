@@ -37,13 +37,19 @@ HURRY_SECONDS: Final = 0.2
 
 
 class SingleNodeDirectory:
-    """The RoomDirectory of a node without a cluster: every room is its own, at epoch 1."""
+    """The RoomDirectory of a node without a cluster: every room is its own.
 
-    def __init__(self, node: str) -> None:
+    Epochs begin at the microseconds since the Unix epoch at which the node started, and rooms are opened more slowly
+    than those pass: so they rise over restarts, too, without anything to be kept. Below 2**53 until the year 2255.
+    """
+
+    def __init__(self, node: str, started: float) -> None:
+        """`started` is seconds since the Unix epoch."""
         self._node = node
+        self._epoch = int(started * 1e6)
 
     def owner(self, room: str) -> tuple[str, int]:
-        return self._node, 1
+        return self._node, self._epoch
 
 
 class SignalingNode:
@@ -82,7 +88,7 @@ class SignalingNode:
             settings,
             node=self.name,
             version=VERSION,
-            directory=SingleNodeDirectory(self.name),
+            directory=SingleNodeDirectory(self.name, time.time()),
             media=media,
             ledger=self._ledger,
             first_bad_line=first_bad_sdp_line,

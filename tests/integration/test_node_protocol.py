@@ -95,6 +95,20 @@ async def test_two_clients_join_and_relay_an_offer_an_answer_and_candidates() ->
         assert (told["candidates"], told["end"]) == (candidates, True)
 
 
+async def test_a_room_opened_again_has_a_higher_epoch_also_after_a_restart() -> None:
+    epochs = []
+    for _ in range(2):
+        async with running_node() as node:
+            for _ in range(2):
+                async with clients(node, "alice") as (alice,):
+                    joined = await alice.call("join", room="r", token=node.token("alice"))
+                    epochs.append(joined["room"]["epoch"])
+                    await alice.call("leave")
+                    await alice.closed()
+    assert epochs == sorted(set(epochs))
+    assert epochs[-1] < 2**53
+
+
 async def test_a_broken_socket_is_resumed_without_a_lost_event() -> None:
     async with running_node() as node, clients(node, "alice", "bob") as (alice, bob):
         await alice.call("join", room="r", token=node.token("alice"))

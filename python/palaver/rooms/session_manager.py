@@ -69,6 +69,8 @@ class SessionManager:
         self._clock = clock
         self._entropy = entropy
         self._owner = owner
+        self._epoch = 0
+        """Of the room that was opened last. One number for all: a room that ends leaves nothing behind to count in."""
         self._tickets: dict[str, SignalingSession] = {}
         self._changed: list[Room] = []
         self.timers = Timers()
@@ -230,6 +232,7 @@ class SessionManager:
 
     def _open(self, id: str) -> Room:
         _, epoch = self._owner(id)
+        epoch = self._epoch = max(epoch, self._epoch + 1)
         log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
         room = self.rooms[id] = Room(id, log, self.faults, self.timers, self._changed.append, self._observer)
         if self._observer is not None:

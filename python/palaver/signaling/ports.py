@@ -149,8 +149,11 @@ class Ledger(Protocol):
 
 
 class RoomDirectory(Protocol):
-    """Who owns a room, at which epoch. A single node: always itself, epoch 1."""
+    """Who owns a room, at which epoch. A single node: always itself."""
 
     def owner(self, room: str) -> tuple[str, int]:
-        """Returns (node, epoch)."""
+        """Returns (node, epoch); a room that is opened now gets this epoch or a higher one.
+
+        It must be higher than any that a room of this name had before this process: a life of a room is (room, epoch).
+        """
         ...

@@ -51,3 +51,27 @@ def test_replacing_the_only_participant_keeps_the_room() -> None:
     again = stage.enter("olivia", role="owner")
     assert again.call("roomInfo")["room"]["locked"] is True
     assert again.seq > owner.seq
+
+
+def test_every_life_of_a_room_has_a_higher_epoch() -> None:
+    stage = Stage()
+    seen = []
+    for _ in range(3):
+        alice = stage.connect()
+        reply = alice.join(token=stage.token("alice"))
+        seen.append(reply["room"]["epoch"])
+        assert alice.seq == 1
+        assert alice.call("debugPing")["epoch"] == reply["room"]["epoch"]
+        alice.call("leave")
+        stage.enter("bob", room="another").call("leave")
+    assert seen == sorted(set(seen))
+
+
+def test_a_room_that_outlives_its_last_participant_keeps_its_epoch() -> None:
+    stage = Stage(node_settings(rooms={"empty_seconds": 30.0}))
+    epochs = []
+    for _ in range(2):
+        alice = stage.connect()
+        epochs.append(alice.join(token=stage.token("alice"))["room"]["epoch"])
+        alice.call("leave")
+    assert epochs[0] == epochs[1]

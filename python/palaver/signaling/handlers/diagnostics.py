@@ -63,7 +63,7 @@ class DiagnosticsHandler:
     def ping(self, message: Message, params: DebugPing) -> DebugPingResult:
         """How the node is; with the grant `diag` also the path that the ping took, in microseconds per node."""
         session, room = message.session, message.session.room
-        owner, epoch = self._directory.owner(room.id) if room is not None else (None, None)
+        owner, epoch = (None, None) if room is None else (self._directory.owner(room.id)[0], room.log.epoch)
         path = []
         if session.claims is not None and session.claims.grants.diag:
             path.append({"node": self._node, "micros": round((self._clock() - message.now) * 1e6)})
