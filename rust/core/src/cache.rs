@@ -15,6 +15,12 @@ impl MessageId {
         Self(bytes)
     }
 
+    /// The sixteen bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The id of a message that is named by `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

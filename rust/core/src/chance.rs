@@ -12,6 +12,11 @@ impl Chance {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
+    /// 64 random bits.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A uniform number below `bound` by multiplication and rejection (Lemire, 2019). `bound` is not zero.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let bound = bound as u64;
@@ -45,7 +50,8 @@ pub(crate) fn unit(bits: u64) -> f64 {
 ///
 /// `f64::ln` may differ in the last bit between platforms, and two nodes would then disagree about who owns a room. IEEE
 /// addition, multiplication and division never do.
-pub(crate) fn ln(x: f64) -> f64 {
+#[must_use]
+pub fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = (bits >> 52) as i64 - 1023;
     let mut mantissa = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);

@@ -5,7 +5,9 @@
 //! fault is the sender's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use crate::membership::Held;
 use crate::record::{self, Record};
 use crate::signed_body::SignedBody;
 use crate::{
@@ -99,7 +101,7 @@ impl MembershipTable {
                 let held = self.record(id).expect("its order was just compared");
                 merged.equivocations.push((held, (**record).clone()));
             }
-            if self.hold(id, *order, record) {
+            if self.hold(id, Arc::new(Held::of(record))) {
                 said.extend(self.find(id).map(|row| (row, record.precedence())));
                 record::write(&mut merged.news, record::KIND_NODE, record.as_bytes());
             }

@@ -45,6 +45,28 @@ impl Hello {
         Self { bytes, node_id: keys.node_id() }
     }
 
+    /// The greeting that a node record stands for, once its own signature has been checked: it bears no other one.
+    pub(crate) fn vouched(
+        cluster: ClusterTag,
+        epoch: u64,
+        exchange: &[u8; 32],
+        public_key: &[u8; 32],
+    ) -> Self {
+        let mut bytes = [0; Self::LENGTH];
+        bytes[..2].copy_from_slice(&MAGIC);
+        bytes[2] = VERSION;
+        bytes[8..16].copy_from_slice(cluster.as_bytes());
+        bytes[16..24].copy_from_slice(&epoch.to_le_bytes());
+        bytes[24..56].copy_from_slice(exchange);
+        bytes[56..SIGNED].copy_from_slice(public_key);
+        Self { bytes, node_id: NodeId::of_public_key(public_key) }
+    }
+
+    /// All but the signature: what is agreed depends on it.
+    pub(crate) fn content(&self) -> &[u8; SIGNED] {
+        self.bytes.first_chunk().expect("the length is fixed")
+    }
+
     /// Reads a greeting for `cluster`.
     pub fn decode(bytes: &[u8], cluster: ClusterTag) -> Result<Self, Error> {
         let bytes: [u8; Self::LENGTH] =

@@ -95,9 +95,18 @@ impl PairwiseLinks {
     /// Takes a greeting whose sender may be talked to: admission is the caller's. The same greeting again changes nothing;
     /// one of a later epoch replaces the link; an earlier one, and another one of the same epoch, is refused.
     pub fn establish(&mut self, theirs: &Hello) -> Result<(), Error> {
+        self.link(theirs, Hello::verify)
+    }
+
+    /// The same with a greeting that a checked node record vouches for.
+    pub(crate) fn establish_vouched(&mut self, theirs: &Hello) -> Result<(), Error> {
+        self.link(theirs, |_| true)
+    }
+
+    fn link(&mut self, theirs: &Hello, verify: impl Fn(&Hello) -> bool) -> Result<(), Error> {
         let node_id = theirs.node_id();
         if let Some(link) = self.links.get(&node_id) {
-            if link.hello == *theirs {
+            if link.hello.content() == theirs.content() {
                 return Ok(());
             }
             if link.hello.epoch() >= theirs.epoch() {
@@ -109,7 +118,7 @@ impl PairwiseLinks {
         if node_id == self.hello.node_id() {
             return Err(Error::StaleHello);
         }
-        if !theirs.verify() {
+        if !verify(theirs) {
             return Err(Error::Signature);
         }
         let shared = Zeroizing::new(MontgomeryPoint(*theirs.exchange()).mul_clamped(*self.secret).to_bytes());
@@ -118,7 +127,7 @@ impl PairwiseLinks {
         }
         let key = |from: &Hello, to: &Hello| {
             let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
-            hasher.update(&*shared).update(from.as_bytes()).update(to.as_bytes());
+            hasher.update(&*shared).update(from.content()).update(to.content());
             ChaCha20Poly1305::new(hasher.finalize().as_bytes().into())
         };
         let (out, back) = (key(&self.hello, theirs), key(theirs, &self.hello));

@@ -3,6 +3,8 @@
 //! Dense arrays by index hold the members; an open-addressing table finds the index of an id. The digest (a root and
 //! 256 bucket sums) is kept up with every change: equal roots mean equal views.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 
 use crate::digest::Digest;
@@ -33,20 +35,35 @@ pub struct MembershipTable {
     precedences: Vec<Precedence>,
     heartbeats: Vec<Time>,
     changed: Vec<Time>,
-    records: Vec<Option<Box<Held>>>,
+    records: Vec<Option<Arc<Held>>>,
     beats: Vec<Option<Box<Beat>>>,
     digest: Digest,
 }
 
-/// The record that holds of a node, as its bytes.
-#[derive(Debug, Clone)]
-struct Held {
+/// The record that holds of a node, as its bytes. Shared, because many views in one process may hold the same.
+#[derive(Debug)]
+pub(crate) struct Held {
     order: RecordOrder,
     bytes: Box<[u8]>,
 }
 
 /// Stands in the digest for the record of a node of which none has come.
 const NO_RECORD: [u8; 16] = [0; 16];
+
+impl Held {
+    /// Keeps a record whose signature has been checked.
+    pub(crate) fn of(record: &NodeRecord) -> Self {
+        Self { order: record.order(), bytes: record.as_bytes().into() }
+    }
+
+    pub(crate) fn order(&self) -> RecordOrder {
+        self.order
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// The own node is the first row.
 const OWN: usize = 0;
@@ -162,6 +179,15 @@ impl MembershipTable {
         gone
     }
 
+    /// Forgets one member, and says whether it was known. The own node stays.
+    pub(crate) fn forget(&mut self, id: &NodeId) -> bool {
+        let row = self.find(id).filter(|&row| row != OWN);
+        if let Some(row) = row {
+            self.remove(row);
+        }
+        row.is_some()
+    }
+
     /// The sum of all fingerprints: two tables with the same members, precedences and records have the same
     /// root.
     #[must_use]
@@ -211,12 +237,12 @@ impl MembershipTable {
     }
 
     /// Joins a record of a member whose signature has been checked, and says whether it now holds.
-    pub(crate) fn hold(&mut self, id: &NodeId, order: RecordOrder, record: &NodeRecord) -> bool {
+    pub(crate) fn hold(&mut self, id: &NodeId, record: Arc<Held>) -> bool {
         let Some(row) = self.find(id) else { return false };
-        if self.records[row].as_deref().is_some_and(|held| held.order >= order) {
+        if self.records[row].as_deref().is_some_and(|held| held.order >= record.order) {
             return false;
         }
-        self.records[row] = Some(Box::new(Held { order, bytes: record.as_bytes().into() }));
+        self.records[row] = Some(record);
         self.stamp(row);
         true
     }

@@ -6,7 +6,7 @@
 //! | 32–39 | incarnation |
 //! | 40–47 | issued at, milliseconds of Unix time by the node's own clock |
 //! | 48 | 0 alive, 4 left |
-//! | 49–… | fields: tag, length, UTF-8 text; tags rise; unknown tags are kept |
+//! | 49–… | fields: tag, length, value (text as UTF-8, see [`Life`], see [`AdmissionTicket`]); tags rise; unknown tags are kept |
 //! | last 64 | Ed25519 signature over a context string and all before |
 
 use crate::signed_body::SignedBody;
@@ -20,6 +20,31 @@ const TAG_NAME: u8 = 1;
 const TAG_REGION: u8 = 2;
 const TAG_ZONE: u8 = 3;
 const TAG_ADDRESS: u8 = 4;
+const TAG_LIFE: u8 = 5;
+const TAG_ADMISSION: u8 = 6;
+
+/// What a running node adds, so that whoever holds its record can talk to it without a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// Rises with every start of the node.
+    pub epoch: u64,
+    /// Its X25519 public key, drawn for this epoch.
+    pub exchange: [u8; 32],
+    /// The lowest and the highest version of the protocol that it speaks.
+    pub versions: (u8, u8),
+}
+
+/// Somebody with authority says that a key may join: see [`crate::engine::Admission`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmissionTicket {
+    /// Until when, in seconds of Unix time.
+    pub not_after: u64,
+    /// The authority's Ed25519 signature.
+    pub signature: [u8; 64],
+}
+
+const LIFE: usize = 42;
+const ADMISSION: usize = 72;
 
 /// A node about itself. `decode` does not check the signature; `verify` does.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +55,8 @@ pub struct NodeRecord {
     name: String,
     address: String,
     metadata: NodeMetadata,
+    life: Option<Life>,
+    admission: Option<AdmissionTicket>,
 }
 
 /// The part of a record that decides which of two of one node holds.
@@ -55,6 +82,21 @@ impl NodeRecord {
         address: &str,
         metadata: &NodeMetadata,
     ) -> Result<Self, Error> {
+        Self::sign_life(keys, precedence, issued_at, name, address, metadata, None, None)
+    }
+
+    /// The same for a running node: with what others need to talk to it and to let it in.
+    #[expect(clippy::too_many_arguments, reason = "the fields of the record, each once")]
+    pub(crate) fn sign_life(
+        keys: &KeyManager,
+        precedence: Precedence,
+        issued_at: u64,
+        name: &str,
+        address: &str,
+        metadata: &NodeMetadata,
+        life: Option<&Life>,
+        admission: Option<&AdmissionTicket>,
+    ) -> Result<Self, Error> {
         let mut bytes = Vec::with_capacity(128);
         bytes.extend_from_slice(&precedence.incarnation().to_le_bytes());
         bytes.extend_from_slice(&issued_at.to_le_bytes());
@@ -74,6 +116,16 @@ impl NodeRecord {
                 bytes.extend_from_slice(&[tag, length]);
                 bytes.extend_from_slice(text.as_bytes());
             }
+        }
+        if let Some(life) = life {
+            bytes.extend_from_slice(&[TAG_LIFE, LIFE as u8, life.versions.0, life.versions.1]);
+            bytes.extend_from_slice(&life.epoch.to_le_bytes());
+            bytes.extend_from_slice(&life.exchange);
+        }
+        if let Some(ticket) = admission {
+            bytes.extend_from_slice(&[TAG_ADMISSION, ADMISSION as u8]);
+            bytes.extend_from_slice(&ticket.not_after.to_le_bytes());
+            bytes.extend_from_slice(&ticket.signature);
         }
         Self::decode(SignedBody::sign(CONTEXT, keys, &bytes).as_bytes())
     }
@@ -95,6 +147,8 @@ impl NodeRecord {
             name: String::new(),
             address: String::new(),
             metadata: NodeMetadata::default(),
+            life: None,
+            admission: None,
         };
         record.read_fields(&bytes[FIXED..bytes.len() - SIGNATURE])?;
         Ok(record)
@@ -116,6 +170,8 @@ impl NodeRecord {
                 TAG_REGION => region = text()?,
                 TAG_ZONE => zone = text()?,
                 TAG_ADDRESS => text()?.clone_into(&mut self.address),
+                TAG_LIFE => self.life = Some(read_life(value)?),
+                TAG_ADMISSION => self.admission = Some(read_admission(value)?),
                 _ => {} // of a later version: kept in the bytes, unread here
             }
             (last, rest) = (*tag, tail);
@@ -128,6 +184,11 @@ impl NodeRecord {
         }
         self.metadata = NodeMetadata::new(region, zone)?;
         Ok(())
+    }
+
+    /// Incarnation and time of issue of a body that has not been read: enough to drop what is stale.
+    pub(crate) fn order_hint(body: &[u8]) -> Option<(u64, u64)> {
+        (body.len() > FIXED).then(|| (word(body, 32), word(body, 40)))
     }
 
     /// Whether the node itself made this record: the signature is that of the key its id comes from.
@@ -190,6 +251,18 @@ impl NodeRecord {
         &self.address
     }
 
+    /// What is needed to talk to it, if it is a running node.
+    #[must_use]
+    pub fn life(&self) -> Option<&Life> {
+        self.life.as_ref()
+    }
+
+    /// Who let it in, if that was an authority.
+    #[must_use]
+    pub fn admission(&self) -> Option<&AdmissionTicket> {
+        self.admission.as_ref()
+    }
+
     /// Where it runs.
     #[must_use]
     pub fn metadata(&self) -> &NodeMetadata {
@@ -218,6 +291,24 @@ impl RecordOrder {
         (self.incarnation, self.issued_at) == (other.incarnation, other.issued_at)
             && self.digest != other.digest
     }
+}
+
+fn read_life(value: &[u8]) -> Result<Life, Error> {
+    let value: &[u8; LIFE] =
+        value.try_into().map_err(|_| Error::Decode("the life of a node record has 42 bytes"))?;
+    let (low, high) = (value[0], value[1]);
+    if low > high {
+        return Err(Error::Decode("a node's lowest version is not above its highest"));
+    }
+    let exchange = *value.last_chunk().expect("42 is more than 32");
+    Ok(Life { epoch: word(value, 2), exchange, versions: (low, high) })
+}
+
+fn read_admission(value: &[u8]) -> Result<AdmissionTicket, Error> {
+    let value: &[u8; ADMISSION] =
+        value.try_into().map_err(|_| Error::Decode("the admission of a node record has 72 bytes"))?;
+    let signature = *value.last_chunk().expect("72 is more than 64");
+    Ok(AdmissionTicket { not_after: word(value, 0), signature })
 }
 
 fn word(bytes: &[u8], from: usize) -> u64 {

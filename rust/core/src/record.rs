@@ -21,6 +21,18 @@ pub const KIND_NODE: u8 = 0x02;
 /// How a node is doing, signed by it: see [`Beat`].
 pub const KIND_BEAT: u8 = 0x03;
 
+/// One member's word against another: see [`crate::engine::Accusation`].
+pub const KIND_ACCUSATION: u8 = 0x04;
+
+/// A quorum's word against a member: see [`crate::engine::Certificate`].
+pub const KIND_CERTIFICATE: u8 = 0x05;
+
+/// An administrator's word against a member: see [`crate::engine::Ban`].
+pub const KIND_BAN: u8 = 0x06;
+
+/// What the application spreads, signed by its origin.
+pub const KIND_BROADCAST: u8 = 0x07;
+
 const HEAD: usize = 3;
 const STATUS: usize = 24;
 

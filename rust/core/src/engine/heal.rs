@@ -1,0 +1,196 @@
+//! How a node finds the cluster, and finds it again.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use super::timers::Timer;
+use super::{Engine, Event, Output};
+use crate::{Error, NodeId, Status, Time, record};
+
+/// Where to ask.
+#[derive(Debug, Default)]
+pub(super) struct Seeds {
+    given: Vec<SocketAddr>,
+    /// Addresses of members of an earlier life.
+    remembered: Vec<SocketAddr>,
+    attempts: u32,
+    joining: bool,
+    complained: Option<Time>,
+}
+
+/// After so many unanswered rounds of greetings the node says that it is alone.
+const ALONE_AFTER: u32 = 3;
+
+/// Seeds are greeted again after a second, then after up to this many.
+const LONGEST_PAUSE: f64 = 10.0;
+
+/// Refusals are told at most so often, in seconds.
+const COMPLAINT_INTERVAL: f64 = 60.0;
+
+/// Relays are forgotten after so many seconds: no answer comes so late.
+const RELAY_AGE: f64 = 10.0;
+
+impl Seeds {
+    pub(super) fn may_complain(&mut self, now: Time) -> bool {
+        let may = self.complained.is_none_or(|last| now.since(last) >= COMPLAINT_INTERVAL);
+        if may {
+            self.complained = Some(now);
+        }
+        may
+    }
+
+    /// A member was heard.
+    pub(super) fn heard(&mut self) {
+        self.attempts = 0;
+    }
+
+    pub(super) fn is_joining(&self) -> bool {
+        self.joining
+    }
+
+    /// A whole exchange has been made; whether it was the first.
+    pub(super) fn found(&mut self) -> bool {
+        std::mem::replace(&mut self.joining, false)
+    }
+}
+
+impl Engine {
+    pub(super) fn join(&mut self, mut seeds: Vec<SocketAddr>, output: &mut Output) {
+        seeds.retain(|address| *address != self.identity.address);
+        seeds.truncate(super::EngineConfig::MAX_SEEDS);
+        self.seeds.given = seeds;
+        self.seeds.attempts = 0;
+        self.seeds.joining = !self.seeds.given.is_empty() || !self.seeds.remembered.is_empty();
+        self.greet_seeds(output);
+    }
+
+    /// Greets all seeds until one has answered and told what it knows.
+    pub(super) fn greet_seeds(&mut self, output: &mut Output) {
+        if !self.seeds.joining {
+            return;
+        }
+        for address in self.seeds.given.clone() {
+            self.greet(address, output);
+        }
+        for index in self.fanout.select(self.seeds.remembered.len(), 3) {
+            self.greet(self.seeds.remembered[index], output);
+        }
+        self.seeds.attempts += 1;
+        if self.seeds.attempts == ALONE_AFTER {
+            output.events.push(Event::Alone);
+        }
+        let pause = f64::from(self.seeds.attempts).min(LONGEST_PAUSE);
+        let at = self.clock.after(pause * (0.75 + 0.5 * self.chance.unit()));
+        self.timers.set(at, Timer::Join);
+    }
+
+    /// Takes up what an earlier life knew: what is fresh enough is believed, of the rest the addresses are used.
+    pub(super) fn restore(&mut self, records: &[u8], output: &mut Output) -> Result<(), Error> {
+        let mut addresses = Vec::new();
+        for part in record::split(records) {
+            let part = part?;
+            // Too old or no longer admitted is no fault here: the address is still good for asking.
+            let _ = self.take(&part, output);
+            if part.kind == record::KIND_NODE
+                && addresses.len() < self.config.max_members
+                && let Ok(contact) = self.checks.contact(part.body())
+                && contact.id != self.id
+            {
+                addresses.extend(contact.address);
+            }
+        }
+        let keep = self.fanout.select(addresses.len(), super::EngineConfig::MAX_SEEDS);
+        self.seeds.remembered = keep.into_iter().map(|index| addresses[index]).collect();
+        Ok(())
+    }
+
+    /// Greets somebody who is thought to be gone, so that partitions heal without an operator.
+    pub(super) fn heal(&mut self, output: &mut Output) {
+        self.timers.set(self.clock.after(self.config.heal_interval), Timer::Heal);
+        if !self.config.rules.heal || self.leaving.is_leaving() {
+            return;
+        }
+        let mut dead: Vec<NodeId> = self
+            .table
+            .iter()
+            .filter(|entry| entry.precedence.status() == Status::Dead)
+            .map(|entry| entry.id)
+            .collect();
+        dead.sort_unstable();
+        let known: HashSet<SocketAddr> =
+            self.order.members().iter().filter_map(|id| self.address(id)).collect();
+        let all = self.seeds.given.iter().chain(&self.seeds.remembered);
+        let seeds: Vec<SocketAddr> = all.filter(|address| !known.contains(address)).copied().collect();
+        let Some(pick) = self.fanout.select(dead.len() + seeds.len(), 1).first().copied() else { return };
+        match dead.get(pick) {
+            Some(id) => {
+                let id = *id;
+                self.ping(&id, 0, false, true, output);
+            }
+            None => self.greet(seeds[pick - dead.len()], output),
+        }
+    }
+
+    /// Signs the own record anew, so that it does not grow old.
+    pub(super) fn resign(&mut self) {
+        let jitter = 0.9 + 0.2 * self.chance.unit();
+        self.timers.set(self.clock.after(self.config.resign_interval * jitter), Timer::Resign);
+        if !self.leaving.is_leaving() {
+            let incarnation = self.incarnation();
+            let _ = self.issue(incarnation, Status::Alive); // the same fields were signed before
+        }
+    }
+
+    /// Buries the gone whose records are old, and forgets what no longer matters.
+    pub(super) fn sweep(&mut self, output: &mut Output) {
+        let now = self.clock.now;
+        let mut old: Vec<NodeId> = self
+            .table
+            .iter()
+            .filter(|entry| matches!(entry.precedence.status(), Status::Dead | Status::Left))
+            .filter(|entry| self.contacts.get(&entry.id).is_none_or(|contact| self.is_old(contact.issued_at)))
+            .map(|entry| entry.id)
+            .filter(|id| *id != self.id)
+            .collect();
+        old.sort_unstable();
+        for id in old {
+            self.bury(&id);
+        }
+        let age = self.config.tombstone_age;
+        self.tombstones.retain(|_, (_, buried)| now.since(*buried) < age);
+        let interval = super::packets::ANSWER_INTERVAL;
+        let mut strangers = Vec::new();
+        self.answered.retain(|id, told| {
+            let keep = now.since(*told) < interval;
+            if !keep && !self.contacts.contains_key(id) {
+                strangers.push(*id);
+            }
+            keep
+        });
+        for id in strangers {
+            self.line.forget(&id); // greeted and never came
+        }
+        self.flaps.sweep(now);
+        let then = Time::new((now.seconds() - RELAY_AGE).max(0.0)).unwrap_or(now);
+        self.probes.sweep(then);
+        self.sweep_suspicions(output);
+        self.watch_partition(output);
+    }
+
+    fn bury(&mut self, id: &NodeId) {
+        let Some(entry) = self.table.get(id) else { return };
+        let status = entry.precedence.status();
+        self.note_view(id, Some(status));
+        self.partition.count(Some(status), None);
+        self.table.forget(id);
+        self.contacts.remove(id);
+        self.certificates.remove(id);
+        self.vitals.remove(id);
+        self.flaps.forget(id);
+        self.broadcasts.forget(id);
+        self.line.forget(id);
+        if self.tombstones.len() < self.config.max_members {
+            self.tombstones.insert(*id, (entry.precedence, self.clock.now));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! When so many are out of reach that the network must be at fault.
+
+use super::{Engine, Event, Output};
+use crate::{Status, Time};
+
+/// Counts members by how they stand, and knows whether deaths are held.
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    by_status: [usize; 6],
+    since: Option<Time>,
+}
+
+/// A cluster of few can lose this many without a word of partitions.
+const FEW: usize = 3;
+
+impl Partition {
+    /// A member's standing has changed.
+    pub(super) fn count(&mut self, before: Option<Status>, after: Option<Status>) {
+        if let Some(before) = before {
+            let count = &mut self.by_status[before as usize];
+            *count = count.saturating_sub(1);
+        }
+        if let Some(after) = after {
+            self.by_status[after as usize] += 1;
+        }
+    }
+
+    /// How many others stand so.
+    pub(super) fn with(&self, status: Status) -> usize {
+        self.by_status[status as usize]
+    }
+
+    /// Whether no member is declared dead now.
+    pub(super) fn holds_deaths(&self, now: Time, longest: f64) -> bool {
+        self.since.is_some_and(|since| now.since(since) < longest)
+    }
+
+    pub(super) fn is_suspected(&self) -> bool {
+        self.since.is_some()
+    }
+}
+
+impl Engine {
+    /// Looks whether too many are out of reach.
+    pub(super) fn watch_partition(&mut self, output: &mut Output) {
+        if !self.config.rules.brake {
+            return;
+        }
+        let others = self.order.members().len();
+        let unreachable = self.partition.with(Status::Unreachable) + self.suspicions.own();
+        let many = unreachable > FEW.max((self.config.mass_share * others as f64) as usize);
+        if many && self.partition.since.is_none() {
+            self.partition.since = Some(self.clock.now);
+            output.events.push(Event::PartitionSuspected { unreachable, members: others + 1 });
+        } else if !many && self.partition.since.is_some() {
+            self.partition.since = None;
+            output.events.push(Event::PartitionEnded);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Telling news: to a few members at once, soon after it came and then at intervals.
+
+use super::timers::Timer;
+use super::wire::Message;
+use super::{Detection, Engine, Output};
+use crate::{ChangeKey, Error, NodeId, Priority, Time, record};
+
+/// When news goes out next.
+#[derive(Debug, Default)]
+pub(super) struct Spread {
+    next: Option<Time>,
+    last: Time,
+}
+
+impl Engine {
+    /// Has a change spread. What does not fit into a full buffer is made up for by anti-entropy.
+    pub(super) fn queue(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8]) {
+        if matches!(self.buffer.add_change(key, priority, bytes), Ok(true)) {
+            self.schedule_gossip();
+        }
+    }
+
+    /// Has the own record spread; an answer to an accusation goes first.
+    pub(super) fn queue_own(&mut self, refutes: bool) {
+        let (id, contact) = (self.id, std::sync::Arc::clone(&self.own.contact));
+        let priority = if refutes { Priority::Refutation } else { Priority::of(contact.precedence.status()) };
+        self.pass_on(record::KIND_NODE, &id, priority, |out| {
+            record::write(out, record::KIND_NODE, contact.bytes());
+        });
+        self.syncs.changed(self.clock.now);
+    }
+
+    fn schedule_gossip(&mut self) {
+        let quick = match self.config.rules.detection {
+            Detection::Observers => self.config.quick_gossip,
+            Detection::Memberlist | Detection::Swim => 0.0,
+        };
+        let at = if quick > 0.0 {
+            // Soon, but together with what else is coming in, and never in a stream of packets.
+            let soon = self.clock.after(quick * self.chance.unit());
+            let spaced = Time::new(self.spread.last.seconds() + quick).unwrap_or(soon);
+            soon.max(spaced)
+        } else {
+            // Ticks of the interval, at the phase of the first.
+            self.clock.after(self.config.gossip_interval * self.chance.unit())
+        };
+        let sooner = self.spread.next.is_none_or(|next| quick > 0.0 && at < next);
+        if sooner {
+            self.spread.next = Some(at);
+            self.timers.set(at, Timer::Gossip);
+        }
+    }
+
+    /// Tells news to a few members.
+    pub(super) fn gossip(&mut self, output: &mut Output) {
+        if self.spread.next.is_none_or(|next| next > self.clock.now) {
+            return; // a timer that was overtaken by an earlier one
+        }
+        self.spread.next = None;
+        self.spread.last = self.clock.now;
+        let mut records = Vec::new();
+        for target in self.gossip_targets() {
+            records.clear();
+            let room = self.room(0);
+            self.buffer.next_batch(room, |change| records.extend_from_slice(change));
+            if records.is_empty() {
+                return;
+            }
+            self.send(&target, &Message::Gossip { records: &records }, output);
+        }
+        if !self.buffer.is_empty() {
+            let at = self.clock.after(self.config.gossip_interval);
+            self.spread.next = Some(at);
+            self.timers.set(at, Timer::Gossip);
+        }
+    }
+
+    /// A few members: any, or where this node knows its zone all but one of the same zone.
+    fn gossip_targets(&mut self) -> Vec<NodeId> {
+        let count = self.config.gossip_fanout;
+        let own = self.own.contact.zone;
+        let tries = if own == 0 { count } else { 3 * count };
+        let picks = self.fanout.select(self.order.members().len(), tries);
+        let mut picks: Vec<NodeId> = picks.into_iter().map(|index| self.order.members()[index]).collect();
+        if own != 0 {
+            let abroad = picks.iter().position(|id| self.place(id) != own).map(|at| picks.remove(at));
+            picks.sort_by_key(|id| self.place(id) != own); // stable: the order within is that of the draw
+            picks.splice(0..0, abroad);
+            picks.truncate(count);
+        }
+        picks
+    }
+
+    pub(super) fn take_gossip(
+        &mut self,
+        sender: &NodeId,
+        records: &[u8],
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        let _ = sender; // records stand on their own
+        self.ingest(records, output)
+    }
+}

@@ -1,0 +1,390 @@
+//! From a missed answer to a death: accusations, observers, certificates, time.
+//!
+//! 1. A member whose probe failed is suspect to the prober alone. It signs an accusation and tells the subject's observers, the
+//!    members that rendezvous hashing gives it. It gossips nothing.
+//! 2. Observers probe at once, by all means. Those that fail too sign as well and tell each other.
+//! 3. Whoever holds a quorum of accusations makes a certificate of them and gossips it: the subject is unreachable.
+//! 4. After Lifeguard's time it is dead, unless it has answered with its next incarnation, or so many are out of reach that
+//!    the network must be at fault.
+
+use std::collections::HashMap;
+use std::f64::consts::LN_10;
+
+use super::config::Detection;
+use super::timers::Timer;
+use super::wire::Message;
+use super::{Accusation, Certificate, Engine, Event, Output};
+use crate::chance::ln;
+use crate::{Error, IdHashBuilder, NodeId, Precedence, Status, Time, record, rendezvous};
+
+/// What has been said against members that are not proven to be out of reach.
+#[derive(Debug)]
+pub(super) struct Suspicions {
+    by_subject: HashMap<NodeId, Suspicion, IdHashBuilder>,
+}
+
+#[derive(Debug)]
+struct Suspicion {
+    incarnation: u64,
+    accusations: Vec<Accusation>,
+    own: bool,
+    began: Time,
+    /// When the observers were last told.
+    told: Option<Time>,
+    waits_for_zones: bool,
+}
+
+/// So many subjects can be accused at one time, and by so many each: a bound on what members can have this node remember.
+const MAX_SUBJECTS: usize = 1 << 14;
+const MAX_ACCUSERS: usize = 16;
+
+/// A suspicion that found no quorum is forgotten after so many seconds.
+const SUSPICION_AGE: f64 = 30.0;
+
+/// The observers are told the same again after so many seconds at the earliest.
+const TELL_AGAIN: f64 = 2.0;
+
+/// How long to wait for an accuser from a second zone, in seconds.
+const ZONE_PATIENCE: f64 = 1.0;
+
+impl Suspicions {
+    pub(super) fn new(hasher: IdHashBuilder) -> Self {
+        Self { by_subject: HashMap::with_hasher(hasher) }
+    }
+
+    pub(super) fn drop(&mut self, subject: &NodeId) {
+        self.by_subject.remove(subject);
+    }
+
+    /// Whether this node itself misses answers of `subject`.
+    pub(super) fn is_own(&self, subject: &NodeId) -> bool {
+        self.by_subject.get(subject).is_some_and(|suspicion| suspicion.own)
+    }
+
+    /// How many members this node itself misses.
+    pub(super) fn own(&self) -> usize {
+        self.by_subject.values().filter(|suspicion| suspicion.own).count()
+    }
+
+    /// How many members accuse `subject`.
+    pub(super) fn accusers(&self, subject: &NodeId) -> usize {
+        self.by_subject.get(subject).map_or(0, |suspicion| suspicion.accusations.len())
+    }
+
+    /// Appends the accusations against `subject`.
+    pub(super) fn write(&self, subject: &NodeId, out: &mut Vec<u8>) {
+        for accusation in self.by_subject.get(subject).iter().flat_map(|suspicion| &suspicion.accusations) {
+            accusation.write(out);
+        }
+    }
+
+    /// Adds an accusation whose signature is good; whether it is new.
+    pub(super) fn add(&mut self, accusation: Accusation, now: Time) -> bool {
+        let subject = accusation.subject();
+        if self.by_subject.len() >= MAX_SUBJECTS && !self.by_subject.contains_key(&subject) {
+            return false;
+        }
+        let suspicion = self.by_subject.entry(subject).or_insert_with(|| Suspicion {
+            incarnation: accusation.incarnation(),
+            accusations: Vec::new(),
+            own: false,
+            began: now,
+            told: None,
+            waits_for_zones: false,
+        });
+        let accuser = accusation.accuser();
+        let known = suspicion.accusations.iter().any(|held| held.accuser() == accuser);
+        if known
+            || suspicion.incarnation != accusation.incarnation()
+            || suspicion.accusations.len() >= MAX_ACCUSERS
+        {
+            return false;
+        }
+        suspicion.accusations.push(accusation);
+        true
+    }
+}
+
+impl Engine {
+    /// How many accusers prove something in a cluster of this size: the configured quorum, but no more than half of a small
+    /// cluster.
+    pub(super) fn quorum(&self) -> usize {
+        let members = self.order.members().len() + 1;
+        self.config.quorum.min(members.div_ceil(2)).max(1)
+    }
+
+    /// Whether a member is not known to have trouble.
+    pub(super) fn is_well(&self, id: &NodeId) -> bool {
+        let alive = self.table.get(id).is_some_and(|entry| entry.precedence.status() == Status::Alive);
+        alive && !self.suspicions.is_own(id)
+    }
+
+    /// This node has missed answers of an alive member by all means.
+    pub(super) fn suspect(&mut self, subject: &NodeId, incarnation: u64, output: &mut Output) {
+        if Precedence::new(incarnation, Status::Suspect).is_err() {
+            return; // it could not answer
+        }
+        if !self.suspicions.is_own(subject) {
+            let accusation = Accusation::sign(&self.identity.keys, subject, incarnation);
+            self.counters.accusations += 1;
+            if self.config.rules.detection != Detection::Observers {
+                self.take_rival_accusation(accusation);
+                return;
+            }
+            self.suspicions.add(accusation, self.clock.now);
+            if let Some(suspicion) = self.suspicions.by_subject.get_mut(subject) {
+                suspicion.own = true;
+                output.events.push(Event::Suspected { node: *subject, suspect: true });
+            }
+        }
+        self.certify(subject, incarnation, false, output);
+        self.tell_observers(subject, output);
+    }
+
+    /// A member answers: whatever this node itself had against it is over.
+    pub(super) fn answers(&mut self, subject: &NodeId, output: &mut Output) {
+        if self.config.rules.detection == Detection::Observers && self.suspicions.is_own(subject) {
+            self.suspicions.drop(subject);
+            output.events.push(Event::Suspected { node: *subject, suspect: false });
+        }
+    }
+
+    /// The members that judge `subject`: the same for all whose views agree, of two zones where there are two.
+    fn observers(&self, subject: &NodeId) -> Vec<NodeId> {
+        let members = self.order.members().iter().copied().chain([self.id]);
+        let nodes: Vec<(NodeId, u32)> = members
+            .filter(|id| id != subject)
+            .filter(|id| self.table.get(id).is_some_and(|entry| entry.precedence.status() == Status::Alive))
+            .map(|id| (id, 1))
+            .collect();
+        let mut observers = rendezvous(subject.as_bytes(), &nodes, self.config.observers);
+        let zone = |id: &NodeId| if *id == self.id { self.own.contact.zone } else { self.place(id) };
+        if let Some(first) = observers.first().map(zone)
+            && observers.iter().all(|id| zone(id) == first)
+        {
+            let others: Vec<_> = nodes.into_iter().filter(|(id, _)| zone(id) != first).collect();
+            let abroad = rendezvous(subject.as_bytes(), &others, 2);
+            observers.truncate(self.config.observers - abroad.len().min(self.config.observers));
+            observers.extend(abroad);
+        }
+        observers
+    }
+
+    /// Tells those who judge the subject, and those who have, what has been said against it.
+    fn tell_observers(&mut self, subject: &NodeId, output: &mut Output) {
+        let now = self.clock.now;
+        let Some(suspicion) = self.suspicions.by_subject.get_mut(subject) else { return };
+        if suspicion.told.is_some_and(|told| now.since(told) < TELL_AGAIN) {
+            return;
+        }
+        suspicion.told = Some(now);
+        let mut to: Vec<NodeId> = suspicion.accusations.iter().map(Accusation::accuser).collect();
+        let mut records = Vec::new();
+        self.suspicions.write(subject, &mut records);
+        records.truncate(MAX_TOLD);
+        to.extend(self.observers(subject));
+        to.sort_unstable();
+        to.dedup();
+        to.retain(|id| *id != self.id && id != subject);
+        for id in to {
+            self.send(&id, &Message::Accuse { records: &records }, output);
+        }
+    }
+
+    /// Members accuse others.
+    pub(super) fn take_accusations(
+        &mut self,
+        sender: &NodeId,
+        records: &[u8],
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        for part in record::split(records) {
+            let part = part?;
+            if part.kind == record::KIND_ACCUSATION {
+                self.take_accusation(sender, &Accusation::decode(part.body())?, output)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_accusation(
+        &mut self,
+        sender: &NodeId,
+        accusation: &Accusation,
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        let (subject, incarnation) = (accusation.subject(), accusation.incarnation());
+        let Some(standing) = self.table.get(&subject).map(|entry| entry.precedence) else { return Ok(()) };
+        if subject == self.id || standing.incarnation() < incarnation {
+            return Ok(()); // that we hear it says enough; or the record is still on its way
+        }
+        if standing.incarnation() > incarnation || standing.status() >= Status::Unreachable {
+            self.rebut(sender, &subject, output);
+            return Ok(());
+        }
+        if !self.counts(&accusation.accuser()) || accusation.accuser() == self.id {
+            return Ok(());
+        }
+        if !self.checks.body(accusation.body()) {
+            return Err(Error::Signature);
+        }
+        if !self.suspicions.add(accusation.clone(), self.clock.now) {
+            return Ok(());
+        }
+        self.certify(&subject, incarnation, false, output);
+        if self.suspicions.is_own(&subject) {
+            self.tell_observers(&subject, output);
+        } else {
+            self.probe(subject, false, output);
+        }
+        Ok(())
+    }
+
+    /// Tells a member what it seems not to know of another one.
+    fn rebut(&mut self, to: &NodeId, subject: &NodeId, output: &mut Output) {
+        if !self.may_answer(to) {
+            return;
+        }
+        let mut records = Vec::new();
+        if let Some(contact) = self.contacts.get(subject) {
+            record::write(&mut records, record::KIND_NODE, contact.bytes());
+        }
+        if let Some(certificate) = self.certificates.get(subject) {
+            certificate.write(&mut records);
+        }
+        self.send(to, &Message::Gossip { records: &records }, output);
+    }
+
+    /// Makes a certificate if enough members accuse `subject`.
+    pub(super) fn certify(
+        &mut self,
+        subject: &NodeId,
+        incarnation: u64,
+        any_zone: bool,
+        output: &mut Output,
+    ) {
+        let Some(suspicion) = self.suspicions.by_subject.get(subject) else { return };
+        if suspicion.incarnation != incarnation {
+            return;
+        }
+        let counting: Vec<Accusation> =
+            suspicion.accusations.iter().filter(|a| self.counts(&a.accuser())).cloned().collect();
+        if counting.len() < self.quorum() {
+            return;
+        }
+        if !any_zone && !self.spans_zones(&counting) {
+            let waits = suspicion.waits_for_zones;
+            if let Some(suspicion) = self.suspicions.by_subject.get_mut(subject)
+                && !waits
+            {
+                suspicion.waits_for_zones = true;
+                self.timers.set(self.clock.after(ZONE_PATIENCE), Timer::Zones(*subject, incarnation));
+            }
+            return;
+        }
+        let _ = output;
+        self.take_certificate(Certificate::of(*subject, incarnation, &counting));
+    }
+
+    /// Whether the accusers are of two zones, or there is but one.
+    fn spans_zones(&self, accusations: &[Accusation]) -> bool {
+        let zone = |id: &NodeId| if *id == self.id { self.own.contact.zone } else { self.place(id) };
+        let mut zones = accusations.iter().map(|accusation| zone(&accusation.accuser()));
+        let Some(first) = zones.next() else { return false };
+        zones.any(|zone| zone != first)
+            || (self.own.contact.zone == first
+                && self.order.members().iter().all(|id| self.place(id) == first))
+    }
+
+    /// Sets the time after which an unreachable member is dead: Lifeguard's, shrunk by independent confirmations
+    /// (Lifeguard §III-B).
+    pub(super) fn await_death(&mut self, subject: &NodeId, incarnation: u64, accusers: usize) {
+        let members = (self.order.members().len() + 1) as f64;
+        let scale = (ln(members) / LN_10).max(1.0) * self.config.probe_interval;
+        let (least, most, needed) = match self.config.rules.detection {
+            Detection::Observers => {
+                (self.config.dead_factor, self.config.dead_factor_unconfirmed, self.config.quorum - 1)
+            }
+            Detection::Memberlist => (4.0, 6.0, 2),
+            Detection::Swim => (5.0, 1.0, 1),
+        };
+        let confirmations = accusers.saturating_sub(1).min(needed) as f64;
+        let confirmed = if needed == 0 { 1.0 } else { ln(1.0 + confirmations) / ln(1.0 + needed as f64) };
+        let factor = most - (most - 1.0) * confirmed;
+        // A little apart, so that the first to be through tells all others.
+        let jitter = match self.config.rules.detection {
+            Detection::Observers => 1.0 + 0.2 * self.chance.unit(),
+            Detection::Memberlist | Detection::Swim => 1.0,
+        };
+        let wait = least * scale * factor * jitter;
+        self.timers.set(self.clock.after(wait), Timer::Death(*subject, incarnation));
+    }
+
+    /// The time of an unreachable member is up.
+    pub(super) fn death(&mut self, subject: NodeId, incarnation: u64, output: &mut Output) {
+        let waiting = match self.config.rules.detection {
+            Detection::Observers => Status::Unreachable,
+            Detection::Memberlist | Detection::Swim => Status::Suspect,
+        };
+        let standing = self.table.get(&subject).map(|entry| entry.precedence);
+        if standing.is_none_or(|held| held.status() != waiting || held.incarnation() != incarnation) {
+            return;
+        }
+        self.watch_partition(output);
+        if self.partition.holds_deaths(self.clock.now, self.config.partition_hold) {
+            self.timers.set(self.clock.after(1.0), Timer::Death(subject, incarnation));
+            return;
+        }
+        if let Ok(dead) = Precedence::new(incarnation, Status::Dead) {
+            self.set_status(&subject, dead);
+        }
+    }
+
+    /// An operator says that an unreachable member will not come back.
+    pub(super) fn force_leave(&mut self, subject: NodeId) {
+        let Some(held) = self.table.get(&subject).map(|entry| entry.precedence) else { return };
+        if held.status() == Status::Unreachable
+            && let Ok(dead) = Precedence::new(held.incarnation(), Status::Dead)
+        {
+            self.set_status(&subject, dead);
+        }
+    }
+
+    /// It is proven against this node that it is out of reach or dead: it answers.
+    pub(super) fn accused(&mut self, incarnation: u64) {
+        if incarnation == self.incarnation() && self.config.rules.refute && !self.leaving.is_leaving() {
+            self.counters.refutations += 1;
+            self.health.worse(1);
+            let _ = self.refute(incarnation); // fails at the last incarnation only, where nobody can be accused
+        }
+    }
+
+    /// Goes to the incarnation after `incarnation`.
+    pub(super) fn refute(&mut self, incarnation: u64) -> Result<(), Error> {
+        let next = incarnation.max(self.incarnation()).checked_add(1).ok_or(Error::Incarnation)?;
+        let status = if self.leaving.is_leaving() { Status::Left } else { Status::Alive };
+        self.issue(next, status)
+    }
+
+    /// Forgets suspicions that came to nothing.
+    pub(super) fn sweep_suspicions(&mut self, output: &mut Output) {
+        if self.config.rules.detection != Detection::Observers {
+            return;
+        }
+        let now = self.clock.now;
+        let mut over = Vec::new();
+        self.suspicions.by_subject.retain(|subject, suspicion| {
+            let keep = now.since(suspicion.began) < SUSPICION_AGE;
+            if !keep && suspicion.own {
+                over.push(*subject);
+            }
+            keep
+        });
+        over.sort_unstable();
+        let events = over.into_iter().map(|node| Event::Suspected { node, suspect: false });
+        output.events.extend(events);
+    }
+}
+
+/// The accusations of one message fit into a packet.
+const MAX_TOLD: usize = 8 * (3 + Accusation::LENGTH);

@@ -1,0 +1,226 @@
+//! Anti-entropy: roots ride on every ping and ack; where they differ for a while, two nodes exchange what differs.
+//!
+//! The one that noticed sends its 256 bucket sums; the other answers with its rows of the differing buckets; the first joins
+//! them and sends back what the other lacks. All over streams.
+
+use std::collections::HashMap;
+
+use super::timers::Clock;
+use super::wire::Message;
+use super::{Engine, Event, Output};
+use crate::{Entry, Error, NodeId, NodeRecord, Precedence, Status, Time, record};
+
+/// The exchange that this node has begun.
+#[derive(Debug, Default)]
+pub(super) struct Syncs {
+    mismatch: Option<Time>,
+    begun: Option<Time>,
+    current: Option<Exchange>,
+    changed: Time,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    peer: NodeId,
+    theirs: HashMap<NodeId, (u64, u64, Status)>,
+}
+
+/// News that is on its way makes roots differ for a moment; after so many seconds it is no longer that.
+const SETTLED: f64 = 0.5;
+
+/// An exchange whose answer does not come is given up after so many seconds.
+const PATIENCE: f64 = 5.0;
+
+/// The records of one stream message.
+const CHUNK: usize = 256 << 10;
+
+impl Syncs {
+    /// The view has changed.
+    pub(super) fn changed(&mut self, now: Time) {
+        self.changed = now;
+    }
+
+    /// When the view last changed.
+    pub(super) fn last_change(&self) -> Time {
+        self.changed
+    }
+
+    fn may_begin(&self, clock: &Clock, interval: f64) -> bool {
+        let wait = if self.current.is_some() { PATIENCE } else { interval };
+        self.begun.is_none_or(|begun| clock.now.since(begun) >= wait)
+    }
+}
+
+impl Engine {
+    /// Compares the root that came with a ping or ack.
+    pub(super) fn compare_roots(&mut self, peer: &NodeId, root: u128, output: &mut Output) {
+        if !self.config.rules.anti_entropy {
+            return;
+        }
+        if root == self.table.root() {
+            self.syncs.mismatch = None;
+            return;
+        }
+        let since = *self.syncs.mismatch.get_or_insert(self.clock.now);
+        if self.clock.now.since(since) >= SETTLED {
+            self.begin_sync(peer, output);
+        }
+    }
+
+    /// Begins an exchange with `peer`, unless one is running or was just begun.
+    pub(super) fn begin_sync(&mut self, peer: &NodeId, output: &mut Output) {
+        if !self.syncs.may_begin(&self.clock, self.config.sync_interval) {
+            return;
+        }
+        self.counters.syncs += 1;
+        self.syncs.begun = Some(self.clock.now);
+        self.syncs.current = Some(Exchange { peer: *peer, theirs: HashMap::new() });
+        let sums = Box::new(self.table.buckets());
+        self.send_stream(peer, &Message::SyncRequest { sums }, output);
+    }
+
+    pub(super) fn take_sync_request(&mut self, sender: &NodeId, sums: &[u128; 256], output: &mut Output) {
+        let mut buckets = [0; 32];
+        for (bucket, (own, theirs)) in self.table.buckets().iter().zip(sums).enumerate() {
+            if own != theirs {
+                buckets[bucket / 8] |= 1 << (bucket % 8);
+            }
+        }
+        let mut records = Vec::new();
+        for entry in self.rows(&buckets) {
+            self.write_row(&entry, &mut records);
+            if records.len() >= CHUNK {
+                self.send_stream(
+                    sender,
+                    &Message::SyncReply { more: true, buckets, records: &records },
+                    output,
+                );
+                records.clear();
+            }
+        }
+        self.send_stream(sender, &Message::SyncReply { more: false, buckets, records: &records }, output);
+    }
+
+    pub(super) fn take_sync_reply(
+        &mut self,
+        sender: &NodeId,
+        more: bool,
+        buckets: &[u8; 32],
+        records: &[u8],
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        self.ingest(records, output)?;
+        let Some(exchange) = self.syncs.current.as_mut().filter(|current| current.peer == *sender) else {
+            return Ok(());
+        };
+        for part in record::split(records) {
+            let part = part?;
+            match part.kind {
+                record::KIND_NODE => {
+                    let id = crate::signed_body::SignedBody::signer_of(part.body())?;
+                    let (incarnation, issued_at) = NodeRecord::order_hint(part.body()).unwrap_or_default();
+                    exchange.theirs.insert(id, (incarnation, issued_at, Status::Alive));
+                }
+                record::KIND_STATUS => {
+                    let (id, precedence) = part.status()?;
+                    note(exchange, &id, precedence);
+                }
+                record::KIND_CERTIFICATE => {
+                    let certificate = super::Certificate::decode(part.body())?;
+                    if let Ok(proven) = Precedence::new(certificate.incarnation(), Status::Unreachable) {
+                        note(exchange, &certificate.subject(), proven);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if more {
+            return Ok(());
+        }
+        let theirs = self.syncs.current.take().map(|exchange| exchange.theirs).unwrap_or_default();
+        self.push(sender, buckets, &theirs, output);
+        if self.seeds.found() {
+            output.events.push(Event::Joined);
+        }
+        Ok(())
+    }
+
+    /// Sends what the other side lacks of the differing buckets.
+    fn push(
+        &mut self,
+        peer: &NodeId,
+        buckets: &[u8; 32],
+        theirs: &HashMap<NodeId, (u64, u64, Status)>,
+        output: &mut Output,
+    ) {
+        let mut records = Vec::new();
+        for entry in self.rows(buckets) {
+            let issued_at = self.contact_of(&entry.id).map_or(0, |contact| contact.issued_at);
+            let own = (entry.precedence.incarnation(), issued_at, entry.precedence.status());
+            if theirs.get(&entry.id).is_some_and(|theirs| *theirs >= own) {
+                continue;
+            }
+            self.write_row(&entry, &mut records);
+            if records.len() >= CHUNK {
+                self.send_stream(peer, &Message::SyncPush { records: &records }, output);
+                records.clear();
+            }
+        }
+        if !records.is_empty() {
+            self.send_stream(peer, &Message::SyncPush { records: &records }, output);
+        }
+    }
+
+    fn contact_of(&self, id: &NodeId) -> Option<&super::contact::Contact> {
+        if *id == self.id { Some(&self.own.contact) } else { self.contacts.get(id).map(|c| &**c) }
+    }
+
+    /// The rows of the marked buckets, by rising id.
+    fn rows(&self, buckets: &[u8; 32]) -> Vec<Entry> {
+        let marked = |id: &NodeId| {
+            let bucket = usize::from(id.as_bytes()[0]);
+            buckets[bucket / 8] & 1 << (bucket % 8) != 0
+        };
+        let mut rows: Vec<Entry> = self.table.iter().filter(|entry| marked(&entry.id)).collect();
+        rows.sort_unstable_by_key(|entry| entry.id);
+        rows
+    }
+
+    /// Writes all that proves how a member stands.
+    fn write_row(&self, entry: &Entry, out: &mut Vec<u8>) {
+        if let Some(contact) = self.contact_of(&entry.id) {
+            record::write(out, record::KIND_NODE, contact.bytes());
+        }
+        if let Some(certificate) = self.certificates.get(&entry.id) {
+            certificate.write(out);
+        }
+        match entry.precedence.status() {
+            Status::Dead => record::write_status(out, &entry.id, entry.precedence),
+            Status::Suspect => self.suspicions.write(&entry.id, out),
+            Status::Banned => {
+                if let Some(ban) = self.bans.get(&entry.id) {
+                    ban.write(out);
+                }
+            }
+            Status::Alive | Status::Unreachable | Status::Left => {}
+        }
+    }
+
+    /// Everything that is known, as records for [`super::Command::Restore`].
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut records = Vec::new();
+        for entry in self.rows(&[0xFF; 32]) {
+            self.write_row(&entry, &mut records);
+        }
+        records
+    }
+}
+
+fn note(exchange: &mut Exchange, id: &NodeId, precedence: Precedence) {
+    if let Some(theirs) = exchange.theirs.get_mut(id)
+        && theirs.0 == precedence.incarnation()
+    {
+        theirs.2 = theirs.2.max(precedence.status());
+    }
+}

@@ -1,0 +1,56 @@
+//! Changes of the view in batches: a rack that fails is one change to the application, not forty.
+
+use std::collections::HashMap;
+
+use super::timers::Timer;
+use super::{Change, Engine, Event, Output};
+use crate::{IdHashBuilder, NodeId, Status};
+
+/// How the members that have moved stood when the batch began.
+#[derive(Debug)]
+pub(super) struct Views {
+    before: HashMap<NodeId, Option<Status>, IdHashBuilder>,
+}
+
+impl Views {
+    pub(super) fn new(hasher: IdHashBuilder) -> Self {
+        Self { before: HashMap::with_hasher(hasher) }
+    }
+}
+
+impl Engine {
+    /// Notes that a member that stood so has moved, or that its record is new.
+    pub(super) fn note_view(&mut self, id: &NodeId, before: Option<Status>) {
+        if self.views.before.is_empty() {
+            self.timers.set(self.clock.after(self.config.view_window), Timer::View);
+        }
+        let before = before
+            .map(|status| if self.flaps.is_damped(id) { status.max(Status::Unreachable) } else { status });
+        self.views.before.entry(*id).or_insert(before);
+    }
+
+    /// How a member stands for the application: a damped one is unreachable.
+    #[must_use]
+    pub fn status(&self, id: &NodeId) -> Option<Status> {
+        let status = self.table.get(id)?.precedence.status();
+        Some(if self.flaps.is_damped(id) { status.max(Status::Unreachable) } else { status })
+    }
+
+    pub(super) fn tell_view(&mut self, output: &mut Output) {
+        let mut moved: Vec<_> = self.views.before.drain().collect();
+        moved.sort_unstable_by_key(|(id, _)| *id);
+        let changes: Vec<Change> = moved
+            .into_iter()
+            .map(|(node, before)| Change {
+                node,
+                before,
+                after: self.status(&node),
+                incarnation: self.table.get(&node).map_or(0, |entry| entry.precedence.incarnation()),
+            })
+            .filter(|change| change.before.is_some() || change.after.is_some())
+            .collect();
+        if !changes.is_empty() {
+            output.events.push(Event::View(changes));
+        }
+    }
+}
