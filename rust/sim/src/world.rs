@@ -1,0 +1,463 @@
+//! A cluster in virtual time: nodes, what is on its way between them, and what is wrong.
+//!
+//! One heap of events, ordered by time and then by when they were put in. Nothing depends on anything but the seed, so the
+//! same seed gives the same history, byte for byte.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use palaver_core::engine::{
+    Command, Engine, EngineConfig, Event, Identity, Input, LogRecord, Moment, Output, Sealing, SharedChecks,
+};
+use palaver_core::{Error, KeyManager, NodeId, NodeMetadata, Time, first_incarnation};
+
+use crate::chance::Chance;
+use crate::network::{self, LinkQuality, NodeLinks};
+
+/// Where virtual time begins, in seconds; Unix time begins at [`EPOCH_MILLIS`].
+pub const START: f64 = 1_000.0;
+/// Unix time at the beginning, in milliseconds.
+pub const EPOCH_MILLIS: u64 = 1_800_000_000_000;
+const PORT: u16 = 7946;
+/// So many inputs wait for a blocked node: a socket buffer of about 200 KiB.
+const SOCKET_BUFFER: usize = 512;
+
+/// Told to whoever watches.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// When.
+    pub at: f64,
+    /// By which node.
+    pub node: usize,
+    /// What.
+    pub event: &'a Event,
+}
+
+/// A node, running or not.
+#[derive(Debug)]
+pub struct SimNode {
+    /// The engine, if the process runs.
+    pub engine: Option<Engine>,
+    /// Who it is in this life.
+    pub id: NodeId,
+    /// Where it is reached.
+    pub address: SocketAddr,
+    /// What is wrong with its links.
+    pub links: NodeLinks,
+    /// Until when it does nothing.
+    pub blocked_until: f64,
+    /// By how many seconds its wall clock is wrong.
+    pub clock_error: f64,
+    /// Everything takes this much longer on it, in seconds.
+    pub slowness: f64,
+    /// What it has written to its disk.
+    pub disk: Disk,
+    /// How often its disk was replaced: each time it is somebody else.
+    pub lost_disks: u32,
+    key: [u8; 32],
+    place: NodeMetadata,
+    starts: u32,
+    waiting: VecDeque<Arrival>,
+    wake: f64,
+}
+
+/// What survives a restart.
+#[derive(Debug, Default, Clone)]
+pub struct Disk {
+    /// The reserved incarnation.
+    pub ceiling: Option<u64>,
+    /// Records for `Restore`.
+    pub membership: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Arrival {
+    from: SocketAddr,
+    bytes: Vec<u8>,
+    stream: bool,
+}
+
+#[derive(Debug)]
+enum Happening {
+    Arrives { to: u32, arrival: Arrival },
+    Wakes { node: u32 },
+    Unblocks { node: u32 },
+}
+
+/// The cluster.
+pub struct World {
+    /// The configuration of all nodes.
+    pub config: EngineConfig,
+    /// How good the network is.
+    pub quality: LinkQuality,
+    /// All nodes by index.
+    pub nodes: Vec<SimNode>,
+    /// Everything random about the world.
+    pub chance: Chance,
+    /// How many inputs the engines have taken.
+    pub handled: u64,
+    /// Whether nodes keep the records of others on their disks; costs memory.
+    pub keep_membership: bool,
+    /// If set, every transmission is hashed into it: the history as one number.
+    pub trace: Option<u64>,
+    /// If set, every datagram and stream message is kept: who it was for, and what.
+    pub capture: Option<Vec<(usize, bool, Vec<u8>)>>,
+    seed: u64,
+    now: f64,
+    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    happenings: Vec<Option<Happening>>,
+    free: Vec<usize>,
+    count: u64,
+    output: Output,
+}
+
+impl World {
+    /// A world of `nodes` places in `zones` zones in which nothing runs yet.
+    #[must_use]
+    pub fn new(mut config: EngineConfig, quality: LinkQuality, nodes: usize, zones: u32, seed: u64) -> Self {
+        if config.rules.sealing == Sealing::Model && config.rules.shared.is_none() {
+            config.rules.shared = Some(SharedChecks::default());
+        }
+        let chance = Chance::new(seed);
+        let mut world = Self {
+            config,
+            quality,
+            nodes: Vec::with_capacity(nodes),
+            chance,
+            handled: 0,
+            keep_membership: false,
+            trace: None,
+            capture: None,
+            seed,
+            now: START,
+            queue: BinaryHeap::new(),
+            happenings: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            output: Output::default(),
+        };
+        for index in 0..nodes {
+            world.add_place(index, zones);
+        }
+        world
+    }
+
+    fn add_place(&mut self, index: usize, zones: u32) {
+        let zone = if zones > 1 { index as u32 % zones } else { 0 };
+        let name = if zones > 1 { format!("zone-{zone}") } else { String::new() };
+        // Too short to be refused.
+        let place = NodeMetadata::new("", name).unwrap_or_default();
+        let (high, low) = ((index / 65_536) as u8, (index % 65_536) as u16);
+        let ip = Ipv4Addr::new(10, high, (low >> 8) as u8, low as u8);
+        let key = self.key(index, 0);
+        self.nodes.push(SimNode {
+            engine: None,
+            id: KeyManager::from_seed(&key).node_id(),
+            address: SocketAddr::from((ip, PORT)),
+            links: NodeLinks { zone, ..NodeLinks::default() },
+            blocked_until: 0.0,
+            clock_error: 0.0,
+            slowness: 0.0,
+            disk: Disk::default(),
+            lost_disks: 0,
+            key,
+            place,
+            starts: 0,
+            waiting: VecDeque::new(),
+            wake: f64::INFINITY,
+        });
+    }
+
+    fn key(&self, index: usize, disk: u32) -> [u8; 32] {
+        let mut chance = Chance::new(self.seed ^ (index as u64) << 20 ^ u64::from(disk) << 52 ^ 0x5EED);
+        let mut key = [0; 32];
+        for word in key.chunks_exact_mut(8) {
+            word.copy_from_slice(&chance.bits().to_le_bytes());
+        }
+        key
+    }
+
+    /// Seconds since the beginning.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.now - START
+    }
+
+    /// The index of the node at an address.
+    #[must_use]
+    pub fn at(address: &SocketAddr) -> Option<usize> {
+        let SocketAddr::V4(address) = address else { return None };
+        let [ten, high, middle, low] = address.ip().octets();
+        (ten == 10).then(|| usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low))
+    }
+
+    fn moment(&self, node: usize) -> Moment {
+        let now = Time::new(self.now).unwrap_or(Time::ZERO);
+        let unix = EPOCH_MILLIS as f64 + (self.now - START + self.nodes[node].clock_error) * 1000.0;
+        Moment { now, unix_millis: unix.max(0.0) as u64 }
+    }
+
+    /// Starts the process at a place, with what its disk holds.
+    pub fn start(&mut self, node: usize) -> Result<(), Error> {
+        let moment = self.moment(node);
+        let config = self.config.clone();
+        let place = &mut self.nodes[node];
+        place.starts += 1;
+        let starts = u64::from(place.starts);
+        let incarnation = first_incarnation(place.disk.ceiling, moment.unix_millis / 1000);
+        let mut secret = place.key;
+        secret[..8].copy_from_slice(&(self.seed ^ (node as u64) << 32 ^ starts).to_le_bytes());
+        let identity = Identity {
+            keys: KeyManager::from_seed(&place.key),
+            name: format!("node-{node}"),
+            address: place.address,
+            place: place.place.clone(),
+            incarnation,
+            ceiling: place.disk.ceiling,
+            exchange: secret,
+            ticket: None,
+        };
+        let seed = Chance::new(self.seed ^ (node as u64) << 24 ^ starts << 56).bits();
+        let engine = Engine::new(config, identity, seed, moment)?;
+        place.engine = Some(engine);
+        place.wake = f64::INFINITY;
+        place.waiting.clear();
+        place.blocked_until = 0.0;
+        self.schedule(node);
+        Ok(())
+    }
+
+    /// Kills the process; what was on its way to it is lost.
+    pub fn crash(&mut self, node: usize) {
+        let place = &mut self.nodes[node];
+        place.engine = None;
+        place.waiting.clear();
+    }
+
+    /// Replaces the disk of a stopped node: it will come back as somebody else.
+    pub fn lose_disk(&mut self, node: usize) {
+        let disks = self.nodes[node].lost_disks + 1;
+        let key = self.key(node, disks);
+        let place = &mut self.nodes[node];
+        place.lost_disks = disks;
+        place.disk = Disk::default();
+        place.key = key;
+        place.id = KeyManager::from_seed(&key).node_id();
+    }
+
+    /// Lets a node do nothing for so many seconds; what arrives waits in its socket.
+    pub fn block(&mut self, node: usize, seconds: f64) {
+        self.nodes[node].blocked_until = self.now + seconds;
+        self.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
+    }
+
+    /// Whether a node runs and is not blocked.
+    #[must_use]
+    pub fn is_running(&self, node: usize) -> bool {
+        self.nodes[node].engine.is_some() && self.nodes[node].blocked_until <= self.now
+    }
+
+    /// Gives a command to a running node.
+    pub fn command(&mut self, node: usize, command: Command, watch: &mut dyn FnMut(&Told<'_>)) {
+        self.handle(node, Input::Command(command), watch);
+    }
+
+    /// Delivers bytes as if they had come over the network now.
+    pub fn inject(
+        &mut self,
+        node: usize,
+        from: SocketAddr,
+        bytes: &[u8],
+        stream: bool,
+        watch: &mut dyn FnMut(&Told<'_>),
+    ) {
+        let input = if stream { Input::Stream { from, bytes } } else { Input::Datagram { from, bytes } };
+        self.handle(node, input, watch);
+    }
+
+    fn put(&mut self, at: f64, happening: Happening) {
+        let slot = if let Some(slot) = self.free.pop() {
+            self.happenings[slot] = Some(happening);
+            slot
+        } else {
+            self.happenings.push(Some(happening));
+            self.happenings.len() - 1
+        };
+        self.count += 1;
+        self.queue.push(Reverse((at.to_bits(), self.count, slot)));
+    }
+
+    /// Lives until `until` seconds after the beginning.
+    pub fn run(&mut self, until: f64, watch: &mut dyn FnMut(&Told<'_>)) {
+        let until = START + until;
+        while let Some(&Reverse((bits, _, slot))) = self.queue.peek() {
+            let at = f64::from_bits(bits);
+            if at > until {
+                break;
+            }
+            self.queue.pop();
+            self.now = self.now.max(at);
+            let happening = self.happenings[slot].take();
+            self.free.push(slot);
+            match happening {
+                Some(Happening::Arrives { to, arrival }) => self.arrives(to as usize, arrival, watch),
+                Some(Happening::Wakes { node }) => self.wakes(node as usize, at, watch),
+                Some(Happening::Unblocks { node }) => self.unblocks(node as usize, watch),
+                None => {}
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn arrives(&mut self, node: usize, arrival: Arrival, watch: &mut dyn FnMut(&Told<'_>)) {
+        let Some(place) = self.nodes.get_mut(node) else { return };
+        if place.engine.is_none() {
+            return;
+        }
+        if place.blocked_until > self.now {
+            if place.waiting.len() < SOCKET_BUFFER || arrival.stream {
+                place.waiting.push_back(arrival);
+            }
+            return;
+        }
+        let Arrival { from, bytes, stream } = arrival;
+        let input = if stream {
+            Input::Stream { from, bytes: &bytes }
+        } else {
+            Input::Datagram { from, bytes: &bytes }
+        };
+        self.handle(node, input, watch);
+    }
+
+    fn wakes(&mut self, node: usize, at: f64, watch: &mut dyn FnMut(&Told<'_>)) {
+        if self.nodes[node].wake != at {
+            return; // another deadline holds
+        }
+        self.nodes[node].wake = f64::INFINITY;
+        if self.nodes[node].blocked_until > self.now {
+            return; // when it goes on
+        }
+        self.handle(node, Input::Deadline, watch);
+    }
+
+    fn unblocks(&mut self, node: usize, watch: &mut dyn FnMut(&Told<'_>)) {
+        if self.nodes[node].blocked_until > self.now {
+            return;
+        }
+        while let Some(arrival) = self.nodes[node].waiting.pop_front() {
+            let Arrival { from, bytes, stream } = arrival;
+            let input = if stream {
+                Input::Stream { from, bytes: &bytes }
+            } else {
+                Input::Datagram { from, bytes: &bytes }
+            };
+            self.handle(node, input, watch);
+        }
+        self.handle(node, Input::Deadline, watch);
+    }
+
+    fn handle(&mut self, node: usize, input: Input<'_>, watch: &mut dyn FnMut(&Told<'_>)) {
+        let moment = self.moment(node);
+        let mut output = std::mem::take(&mut self.output);
+        if let Some(engine) = &mut self.nodes[node].engine {
+            self.handled += 1;
+            let _ = engine.handle(input, moment, &mut output); // a refused command is the scenario's to notice
+            self.act(node, &mut output, watch);
+        }
+        output.clear();
+        self.output = output;
+        self.schedule(node);
+    }
+
+    fn act(&mut self, node: usize, output: &mut Output, watch: &mut dyn FnMut(&Told<'_>)) {
+        for record in output.log.drain(..) {
+            match record {
+                LogRecord::Ceiling(ceiling) => self.nodes[node].disk.ceiling = Some(ceiling),
+                LogRecord::Membership(records) if self.keep_membership => {
+                    self.nodes[node].disk.membership.extend_from_slice(&records);
+                }
+                LogRecord::Membership(_) => {}
+            }
+        }
+        let from = self.nodes[node].address;
+        for (transmission, stream) in
+            output.datagrams.drain(..).map(|t| (t, false)).chain(output.streams.drain(..).map(|t| (t, true)))
+        {
+            if let Some(trace) = &mut self.trace {
+                *trace = hash(*trace, node, &transmission.bytes);
+            }
+            let Some(to) = Self::at(&transmission.to).filter(|to| *to < self.nodes.len()) else { continue };
+            if let Some(capture) = &mut self.capture {
+                capture.push((to, stream, transmission.bytes.clone()));
+            }
+            let (source, target) = (self.nodes[node].links, self.nodes[to].links);
+            let late = self.nodes[node].slowness + self.nodes[to].slowness;
+            let delays = if stream {
+                [network::stream(&self.quality, &source, &target, &mut self.chance), None]
+            } else {
+                network::datagram(&self.quality, &source, &target, &mut self.chance)
+            };
+            let arrival = Arrival { from, bytes: transmission.bytes, stream };
+            if let Some(second) = delays[1] {
+                let arrival = arrival.clone();
+                self.put(self.now + second + late, Happening::Arrives { to: to as u32, arrival });
+            }
+            if let Some(first) = delays[0] {
+                self.put(self.now + first + late, Happening::Arrives { to: to as u32, arrival });
+            }
+        }
+        for event in output.events.drain(..) {
+            watch(&Told { at: self.now - START, node, event: &event });
+        }
+    }
+
+    fn schedule(&mut self, node: usize) {
+        let Some(deadline) = self.nodes[node].engine.as_ref().and_then(Engine::deadline) else { return };
+        let at = deadline.seconds().max(self.now);
+        if at < self.nodes[node].wake {
+            self.nodes[node].wake = at;
+            self.put(at, Happening::Wakes { node: node as u32 });
+        }
+    }
+
+    /// A hash of the views of all running nodes.
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let roots = self.nodes.iter().filter_map(|node| node.engine.as_ref()).map(Engine::root);
+        roots.fold(0, |sum, root| hash(sum, 0, &root.to_le_bytes()))
+    }
+
+    /// How many different views the running nodes have.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        let mut roots: Vec<u128> =
+            self.nodes.iter().filter_map(|node| node.engine.as_ref()).map(Engine::root).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots.len()
+    }
+
+    /// Has every running node know every other, as a cluster that has been running for long.
+    pub fn introduce_all(&mut self) {
+        let mut records = Vec::new();
+        for node in &self.nodes {
+            if let Some(engine) = &node.engine {
+                records.extend_from_slice(&engine.snapshot());
+            }
+        }
+        for node in 0..self.nodes.len() {
+            self.command(node, Command::Restore(records.clone()), &mut |_| {});
+        }
+    }
+}
+
+fn hash(sum: u64, node: usize, bytes: &[u8]) -> u64 {
+    let mut sum = (sum ^ node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        sum = (sum.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    }
+    sum
+}
