@@ -36,7 +36,6 @@ class WebSocketConnection:
         "_auth_deadline",
         "_blocked",
         "_close_code",
-        "_corked",
         "_ended",
         "_gone",
         "_next_beat",
@@ -52,6 +51,7 @@ class WebSocketConnection:
         "authenticated",
         "bearer",
         "binary",
+        "corked",
         "id",
         "inbox",
         "wheel_slot",
@@ -74,7 +74,7 @@ class WebSocketConnection:
         self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
         self._not_reading = 0  # the reasons
-        self._corked = False  # inside a read, whose last frame will flush
+        self.corked = False  # inside a read, whose last frame will flush
         self._close_code = 0  # not 0: no longer open
         self._peer_done = False  # the peer's CLOSE came, or is not waited for
         self._ended = False  # `disconnected` was reported
@@ -100,7 +100,7 @@ class WebSocketConnection:
             self._blocked or outbox.size + len(message) > self._table.settings.outbox_shed_bytes
         ) and not self._has_room(len(message), droppable):
             return False
-        if not outbox.size and not self._corked:
+        if not outbox.size and not self.corked:
             self._table.flush_soon(self)
         outbox.push_message(BINARY if self.binary else TEXT, message)
         self._table.counters.messages_out += 1
@@ -226,11 +226,8 @@ class WebSocketConnection:
 
     # --- what the frame reader calls ---
 
-    def cork(self) -> None:
-        self._corked = True
-
     def uncork(self) -> None:
-        self._corked = False
+        self.corked = False
         if self._outbox.size or self._peer_done:
             self.flush()
 
@@ -259,7 +256,7 @@ class WebSocketConnection:
         self._table.loop.call_soon(self._fail_uncorked, code, why)
 
     def _fail_uncorked(self, code: CloseCode, why: str) -> None:
-        self._corked = False  # there may have been no last frame
+        self.corked = False  # there may have been no last frame
         self.fail(code, why)
 
     def renewed(self, old: Any, new: Any) -> None:
@@ -287,7 +284,7 @@ class WebSocketConnection:
         if peer_done:
             self._drain()
         self._read_again(_SLOW_READER | _FULL_INBOX)
-        if not self._corked:
+        if not self.corked:
             table.flush_soon(self)
 
     def _shut_down(self) -> None:

@@ -26,11 +26,11 @@ _LARGE_PAYLOAD = 16 * 1024
 class Receiver(Connection, Protocol):
     """The connection that the reader reads for."""
 
+    corked: bool
+    """Set while frames come: what is sent meanwhile may wait for `uncork`."""
+
     @property
     def is_open(self) -> bool: ...
-
-    def cork(self) -> None:
-        """Frames come; what is sent meanwhile may wait for `uncork`."""
 
     def uncork(self) -> None: ...
 
@@ -117,7 +117,7 @@ class FrameReader(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         receiver = self._receiver
-        receiver.cork()
+        receiver.corked = True
         self._heard = True
         if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
             if frame.msg_type is _CLOSE:
@@ -150,23 +150,21 @@ class FrameReader(WSListener):
     # --- frames ---
 
     def _whole_message(self, frame: WSFrame) -> None:
-        size = frame.payload_size
-        receiver = self._receiver
-        if size > self.max_message_bytes():
+        table, receiver = self._table, self._receiver
+        if frame.payload_size > self.max_message_bytes():
             receiver.fail(CloseCode.TOO_BIG, f"message of more than {self.max_message_bytes()} bytes")
             return
-        if not receiver.binary:
+        message = frame.get_payload_as_bytes()
+        if not (receiver.binary or message.isascii()):
             try:
-                frame.get_payload_as_utf8_text()  # 0.17 µs for an SDP of 2 KB
+                frame.get_payload_as_utf8_text()
             except UnicodeDecodeError:
                 receiver.fail(CloseCode.INVALID_TEXT, "text is not UTF-8")
                 return
-        counters = self._table.counters
+        counters = table.counters
         counters.messages_in += 1
-        counters.bytes_in += size
-        message = frame.get_payload_as_memoryview()
-        self._table.deliver(receiver, message)
-        message.release()  # a use after this call raises, instead of reading freed memory
+        counters.bytes_in += len(message)
+        table.deliver(receiver, message)
 
     def _other_frame(self, frame: WSFrame) -> None:
         kind = frame.msg_type

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from palaver.signaling.ports import Connection
 
-Message = bytes | memoryview
+Message = bytes
+"""One whole message, without frames."""
 
 
 class MessageHandler(Protocol):
@@ -19,12 +20,7 @@ class MessageHandler(Protocol):
         """The upgrade is done: `connection.bearer` and `.address` are known, `.binary` with the first message."""
 
     def received(self, connection: Connection, message: Message) -> None:
-        """One whole data message; text is valid UTF-8.
-
-        A memoryview points into the read buffer, which is used again after the call: decode from it, and copy what
-        outlives the call. The view itself is released; slices of it and msgspec.Raw values are not, and would read
-        freed memory.
-        """
+        """One whole data message; text is valid UTF-8."""
 
     def disconnected(self, connection: Connection, code: int) -> None:
         """Exactly once for each `connected`, and nothing follows. `code` is the CLOSE code that came or that

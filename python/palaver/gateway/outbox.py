@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from palaver.gateway.frames import frame_header
+from palaver.gateway.frames import data_frame
 
 WRITE_BYTES = 128 * 1024
 """Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
@@ -20,8 +20,7 @@ class Outbox:
 
     def push_message(self, opcode: int, message: bytes) -> None:
         """Queues a data frame."""
-        # One copy here makes a lone frame free to take: 0.5 µs for 2 KB, against 1.1 µs with header and message apart.
-        self.push_frame(frame_header(opcode, len(message)) + message)
+        self.push_frame(data_frame(opcode, message))
 
     def push_frame(self, frame: bytes) -> None:
         """Queues a frame that is complete with its header."""

@@ -27,7 +27,7 @@ class PullHandler:
     def received(self, connection: Connection, message: Message) -> None:
         inbox = _socket(connection).inbox
         if inbox is not None:
-            inbox.put(bytes(message))
+            inbox.put(message)
 
     def disconnected(self, connection: Connection, code: int) -> None:
         inbox = _socket(connection).inbox

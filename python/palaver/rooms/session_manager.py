@@ -278,10 +278,10 @@ class SessionManager:
 
     def deliver_all(self) -> None:
         """Sends the events of every room that changed, in order."""
-        while self._changed:
-            changed, self._changed[:] = list(self._changed), []
-            for room in changed:
-                room.deliver()
+        changed = self._changed
+        for room in changed:  # it may grow meanwhile
+            room.deliver()
+        changed.clear()
 
     def acknowledge(self, session: SignalingSession, seq: int) -> None:
         """The client has seen everything up to `seq`: what all have seen need not be kept."""

@@ -78,14 +78,14 @@ class SignalingMessageHandler:
             except ProtocolError as error:
                 connection.close(CloseCode.BAD_TOKEN, str(error))
 
-    def received(self, connection: Connection, message: bytes | bytearray | memoryview) -> None:
+    def received(self, connection: Connection, message: bytes) -> None:
         """Decides one whole message; every request in it with an id gets exactly one reply."""
         caller = self._callers[connection.id]
         faults = self._sessions.faults
         if faults.active and faults.cuts_off(caller.session):
             return
         codec = MSGPACK if connection.binary else JSON
-        requests, is_batch = codec.requests(bytes(message))
+        requests, is_batch = codec.requests(message)
         batch = _Batch(codec, len(requests)) if is_batch else None
         for request in requests:
             self._decide(caller, codec, request, batch)
@@ -204,10 +204,9 @@ class SignalingMessageHandler:
 
     def _settle(self, message: Message) -> None:
         """After the reply: the events it caused, then the close it asked for."""
-        session = message.session
         if message.corks:
             self.join_seconds.observe(self._clock() - message.caller.since)
-            session.uncork()
+            message.session.uncork()
         self._sessions.deliver_all()
         if message.then_close is not None:
             message.caller.connection.close(*message.then_close)
