@@ -646,7 +646,7 @@ class PairwiseLinks:
     memory only: whoever later steals the identity cannot read what was sent.
 
     ``cluster`` is the cluster's name: greetings and packets of another are refused. A peer takes about 500
-    bytes; ``max_peers`` bounds them. The layouts are in ``rust/core/src/hello.rs`` and ``links.rs``.
+    bytes; ``max_peers`` bounds them. What this protects against and what not: docs/pairwise-links.md.
     """
 
     def __new__(
@@ -670,7 +670,8 @@ class PairwiseLinks:
     def seal(self, peer_id: str | bytes, payload: bytes, *, type: int = 1) -> bytes:
         """A packet for the peer, 64 bytes longer than ``payload``, which has at most 1 MiB.
 
-        Raises SignatureError when the peer has not greeted. The interpreter is released meanwhile.
+        Raises SignatureError when the peer has not greeted, and ArgumentError in a process that was forked
+        off later: parent and child would use the same nonces. The interpreter is released meanwhile.
         """
     def open(self, packet: bytes) -> Opened | None:
         """Opens a packet of a peer; None if it was taken before or is 1,024 or more behind the newest.
@@ -681,8 +682,12 @@ class PairwiseLinks:
         meanwhile.
         """
     def forget(self, peer_id: str | bytes) -> bool:
-        """Drops the link with a node that is gone; should it greet with the same greeting again, its old
-        packets count as new. Whether there was a link.
+        """Drops the link with a node that is gone. Whether there was a link. What was taken of it is remembered
+        for the last ``max_peers`` nodes, so that greeting again does not make old packets new.
+        """
+    def is_confirmed(self, peer_id: str | bytes) -> bool:
+        """Whether a packet of the peer has been opened: that proves that it is there and has taken our
+        greeting, which an old greeting sent again by somebody does not.
         """
     def __len__(self) -> int: ...
     def __contains__(self, peer_id: str | bytes, /) -> bool: ...

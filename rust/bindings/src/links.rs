@@ -7,7 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
 use crate::convert::{IdArgument, count, hasher, id_text, random};
-use crate::error::Refused;
+use crate::error::{ArgumentError, Refused};
 use crate::keys::KeyManager;
 use crate::lock::Locked;
 
@@ -17,6 +17,7 @@ pub(crate) struct PairwiseLinks {
     links: Locked<core::PairwiseLinks>,
     hello: Hello,
     cluster: ClusterTag,
+    process: u32,
 }
 
 #[pymethods]
@@ -38,7 +39,7 @@ impl PairwiseLinks {
         let cluster = ClusterTag::of(cluster);
         let links = core::PairwiseLinks::new(&keys.keys(py), cluster, epoch, random()?, limit, hasher());
         let hello = links.hello().clone();
-        Ok(Self { links: Locked::new(links), hello, cluster })
+        Ok(Self { links: Locked::new(links), hello, cluster, process: std::process::id() })
     }
 
     #[getter]
@@ -72,6 +73,12 @@ impl PairwiseLinks {
         payload: PyBackedBytes,
         r#type: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        if std::process::id() != self.process {
+            // The parent goes on counting from the same number with the same key: a nonce would be used twice.
+            return Err(ArgumentError::new_err(
+                "links made before a fork are the parent's: make new ones in the child; nothing was sealed",
+            ));
+        }
         let packet = py.detach(|| self.links.lock_detached().seal(&peer_id.0, r#type, &payload));
         Ok(PyBytes::new(py, &packet.map_err(Refused::from)?))
     }
@@ -83,6 +90,10 @@ impl PairwiseLinks {
 
     fn forget(&self, py: Python<'_>, peer_id: IdArgument) -> bool {
         self.links.lock(py).forget(&peer_id.0)
+    }
+
+    fn is_confirmed(&self, py: Python<'_>, peer_id: IdArgument) -> bool {
+        self.links.lock(py).is_confirmed(&peer_id.0)
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {

@@ -22,6 +22,7 @@ mod membership;
 mod message;
 mod node;
 mod node_record;
+mod parted;
 mod placement;
 pub mod record;
 mod replay;

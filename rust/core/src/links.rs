@@ -6,6 +6,7 @@
 //! for all peers, which never repeats while the exchange key lives, whatever is forgotten and greeted again.
 //!
 //! Keys are drawn for one epoch and kept in memory only: whoever later steals the identity's key cannot read what was sent.
+//! What this protects against, and what it does not, is in docs/pairwise-links.md.
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use zeroize::Zeroizing;
 
 use crate::envelope::{HEAD, PAIRWISE};
+use crate::parted::{Parted, Parting};
 use crate::replay::Window;
 use crate::{ClusterTag, Error, GossipEnvelope, Hello, IdHashBuilder, KeyManager, NodeId, Postmark};
 
@@ -39,9 +41,11 @@ struct Link {
     out: ChaCha20Poly1305,
     back: ChaCha20Poly1305,
     taken: Option<Window>,
+    /// Packets in its name that were not of it.
+    forged: u64,
 }
 
-/// The links of one node in one epoch.
+/// The links of one node in one epoch. A copy has the same key and the same counter: only one of the two may ever seal.
 #[derive(Clone)]
 pub struct PairwiseLinks {
     secret: Zeroizing<[u8; 32]>,
@@ -50,6 +54,7 @@ pub struct PairwiseLinks {
     next_seq: u64,
     max_peers: usize,
     links: HashMap<NodeId, Link, IdHashBuilder>,
+    parted: Parted,
 }
 
 impl std::fmt::Debug for PairwiseLinks {
@@ -63,6 +68,9 @@ impl PairwiseLinks {
     pub const OVERHEAD: usize = HEAD + TAG;
     /// How many peers there are at most unless told otherwise; each takes about 500 bytes.
     pub const DEFAULT_MAX_PEERS: usize = 1 << 16;
+    /// So many forged packets are looked at under one key: the limit of RFC 9001 §6.6 for this cipher. Beyond it the peer has
+    /// to greet in a later epoch.
+    pub const MAX_FORGED: u64 = 1 << 36;
 
     /// No links yet. Draw `secret` from the operating system for this one value, and never keep it: two values with one
     /// secret would use nonces twice.
@@ -83,6 +91,7 @@ impl PairwiseLinks {
             next_seq: 0,
             max_peers,
             links: HashMap::with_hasher(hasher),
+            parted: Parted::new(max_peers, hasher),
         }
     }
 
@@ -115,6 +124,9 @@ impl PairwiseLinks {
         } else if self.links.len() >= self.max_peers {
             return Err(Error::Full { what: "list of links", limit: self.max_peers });
         }
+        if self.parted.get(&node_id).is_some_and(|parting| parting.epoch > theirs.epoch()) {
+            return Err(Error::StaleHello);
+        }
         if node_id == self.hello.node_id() {
             return Err(Error::StaleHello);
         }
@@ -131,7 +143,9 @@ impl PairwiseLinks {
             ChaCha20Poly1305::new(hasher.finalize().as_bytes().into())
         };
         let (out, back) = (key(&self.hello, theirs), key(theirs, &self.hello));
-        self.links.insert(node_id, Link { hello: theirs.clone(), out, back, taken: None });
+        let before = self.parted.recall(&node_id).filter(|parting| parting.epoch == theirs.epoch());
+        let (taken, forged) = before.map_or((None, 0), |parting| (parting.taken, parting.forged));
+        self.links.insert(node_id, Link { hello: theirs.clone(), out, back, taken, forged });
         Ok(())
     }
 
@@ -176,14 +190,18 @@ impl PairwiseLinks {
         if epoch != link.hello.epoch() {
             return Err(Error::NoLink); // of an earlier life, or of one that has not greeted yet
         }
+        if link.forged >= Self::MAX_FORGED {
+            return Err(Error::NoLink);
+        }
         if link.taken.as_ref().is_some_and(|window| !window.is_new(epoch, seq)) {
             return Ok(None);
         }
         let (sealed, tag) = packet[HEAD..].split_at(packet.len() - Self::OVERHEAD);
         let mut payload = sealed.to_vec();
-        link.back
-            .decrypt_in_place_detached(&nonce(seq), head, &mut payload, tag.into())
-            .map_err(|_| Error::Signature)?;
+        if link.back.decrypt_in_place_detached(&nonce(seq), head, &mut payload, tag.into()).is_err() {
+            link.forged += 1;
+            return Err(Error::Signature);
+        }
         match &mut link.taken {
             Some(window) => {
                 window.accept(epoch, seq);
@@ -193,10 +211,19 @@ impl PairwiseLinks {
         Ok(Some(Opened { sender, postmark, payload }))
     }
 
-    /// Drops the link with a node that is gone, and says whether there was one. Should it greet with the same greeting
-    /// again, its old packets would be taken again.
+    /// Drops the link with a node that is gone, and says whether there was one. What has been taken of it stays remembered,
+    /// for as many nodes as there may be links: greeting again does not make its old packets new.
     pub fn forget(&mut self, peer: &NodeId) -> bool {
-        self.links.remove(peer).is_some()
+        let Some(Link { hello, taken, forged, .. }) = self.links.remove(peer) else { return false };
+        self.parted.remember(*peer, Parting { epoch: hello.epoch(), taken, forged });
+        true
+    }
+
+    /// Whether a packet of the node has been opened. A greeting may be an old one that somebody sends again; a packet proves
+    /// that the node is there and has taken our greeting.
+    #[must_use]
+    pub fn is_confirmed(&self, peer: &NodeId) -> bool {
+        self.links.get(peer).is_some_and(|link| link.taken.is_some())
     }
 
     /// Whether there is a link with the node.
@@ -227,6 +254,31 @@ fn nonce(seq: u64) -> Nonce {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_many_forgeries_end_a_key_until_a_later_epoch_whatever_is_forgotten() {
+        let cluster = ClusterTag::of("test");
+        let node = |n, epoch, secret| {
+            let keys = KeyManager::from_seed(&[n; 32]);
+            PairwiseLinks::new(&keys, cluster, epoch, [secret; 32], 9, IdHashBuilder::new(1))
+        };
+        let (mut a, mut b) = (node(1, 1, 1), node(2, 1, 2));
+        a.establish(b.hello()).unwrap();
+        b.establish(a.hello()).unwrap();
+        let (from, to) = (a.hello().node_id(), b.hello().node_id());
+        let mut forged = a.seal(&to, 1, b"x").unwrap();
+        *forged.last_mut().unwrap() ^= 1;
+        b.links.get_mut(&from).unwrap().forged = PairwiseLinks::MAX_FORGED - 1;
+        assert_eq!(b.open(&forged), Err(Error::Signature));
+        assert!(b.forget(&from));
+        b.establish(a.hello()).unwrap();
+        let good = a.seal(&to, 1, b"x").unwrap();
+        assert_eq!(b.open(&good), Err(Error::NoLink));
+        let mut reborn = node(1, 2, 3);
+        reborn.establish(b.hello()).unwrap();
+        b.establish(reborn.hello()).unwrap();
+        assert!(b.open(&reborn.seal(&to, 1, b"x").unwrap()).unwrap().is_some());
+    }
 
     #[test]
     fn a_key_that_makes_the_secret_everybodys_is_refused() {

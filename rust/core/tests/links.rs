@@ -136,3 +136,44 @@ fn a_payload_is_bounded() {
     let (mut a, _) = pair();
     assert!(matches!(a.seal(&id(2), 1, &vec![0; (1 << 20) + 1]), Err(Error::TooLong { .. })));
 }
+
+#[test]
+fn what_was_taken_before_a_link_was_dropped_is_not_taken_again() {
+    let (mut a, mut b) = pair();
+    let (old, packet) = (a.hello().clone(), a.seal(&id(2), 1, b"x").unwrap());
+    assert!(b.open(&packet).unwrap().is_some());
+    assert!(b.forget(&id(1)));
+    b.establish(&old).unwrap();
+    assert_eq!(b.open(&packet).unwrap(), None);
+
+    let mut reborn = links(1, 6, 21);
+    greet(&mut reborn, &mut b);
+    assert!(b.forget(&id(1)));
+    assert_eq!(b.establish(&old), Err(Error::StaleHello));
+}
+
+#[test]
+fn a_link_is_confirmed_by_a_packet_and_not_by_a_greeting() {
+    let (mut a, mut b) = pair();
+    assert!(!b.is_confirmed(&id(1)));
+    b.open(&a.seal(&id(2), 1, b"x").unwrap()).unwrap();
+    assert!(b.is_confirmed(&id(1)) && !a.is_confirmed(&id(2)));
+}
+
+/// Identity misbinding: somebody who signs another node's exchange key as its own agrees with nobody on anything.
+#[test]
+fn an_exchange_key_under_another_identity_gives_another_secret() {
+    let (mut a, b) = pair();
+    // the same exchange key, as the secret is the same, under the identity of node 3
+    let mut thief = links(3, 5, 12);
+    thief.establish(a.hello()).unwrap();
+    let mut victim = links(1, 5, 11);
+    victim.establish(thief.hello()).unwrap();
+    victim.establish(b.hello()).unwrap();
+    let for_thief = victim.seal(&id(3), 1, b"x").unwrap();
+    let mut b = b;
+    assert!(b.open(&for_thief).is_err());
+    let for_b = a.seal(&id(2), 1, b"x").unwrap();
+    assert!(thief.open(&for_b).is_err());
+    assert!(thief.open(&for_thief).unwrap().is_some());
+}

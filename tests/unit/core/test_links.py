@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from palaver.core import (
@@ -84,3 +87,35 @@ def test_what_is_no_packet_and_what_is_too_much_is_refused() -> None:
     full = PairwiseLinks(BEN, cluster="prod", max_peers=0)
     with pytest.raises(CapacityError):
         full.establish(ada.hello)
+
+
+def test_a_link_is_confirmed_by_a_packet_and_forgetting_makes_no_old_packet_new() -> None:
+    ada, ben = greeted()
+    packet = ada.seal(BEN.node_id, b"x")
+    assert not ben.is_confirmed(ADA.node_id)
+    assert ben.open(packet) is not None
+    assert ben.is_confirmed(ADA.node_id)
+    ben.forget(ADA.node_id)
+    ben.establish(ada.hello)
+    assert ben.open(packet) is None
+
+
+FORKED = """
+import os
+from palaver.core import ArgumentError, KeyManager, PairwiseLinks
+ada, ben = KeyManager(), KeyManager()
+here, there = PairwiseLinks(ada), PairwiseLinks(ben)
+here.establish(there.hello)
+if os.fork() == 0:
+    try:
+        here.seal(ben.node_id, b"with the nonce of the parent's next packet")
+    except ArgumentError:
+        os._exit(7)
+    os._exit(0)
+here.seal(ben.node_id, b"x")
+raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_forked_process_seals_nothing_with_its_parents_key() -> None:
+    assert subprocess.run([sys.executable, "-c", FORKED], check=False).returncode == 7
