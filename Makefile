@@ -6,6 +6,7 @@ export CARGO_BUILD_JOBS ?= 2
 export MATURIN_NO_INSTALL_RUST := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .PHONY: help run setup test lint format bench-core fuzz soak autobahn bench-signaling docs clean
@@ -45,8 +46,8 @@ lint: setup ## every check that is not a test
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
 
-bench-signaling: setup ## what a message costs in the signaling plane (pytest-benchmark)
-	$(BIN)/pytest benches/test_signaling.py --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
+bench-signaling: setup ## what a message costs in the signaling plane, whole and part by part (pytest-benchmark)
+	$(BIN)/pytest $(SIGNALING_BENCHES) --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
 
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
 	$(BIN)/python benches/compare_core.py --write $(ARGS)

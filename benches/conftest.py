@@ -1,6 +1,7 @@
-"""Benchmarks use the tests' harness."""
+"""Benchmarks use the tests' harness, and what is beside them here."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "tests"), str(HERE)]
