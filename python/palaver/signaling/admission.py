@@ -45,6 +45,9 @@ assert set(get_args(Need)) <= set(_GRANT_FIELDS), "every need is a grant"
 
 
 CLASSES: Final = ("request", "candidate", "stats", "ping")
+WORK_PER_REQUEST: Final = 20
+"""Things that a request may go through for the price of one: a peer shown or a consumer made takes a twentieth of the
+time of a small request."""
 PINGS_PER_SECOND: Final = 2  # protocol § 5, debugPing
 
 # method → how overloaded the node must be to refuse it. Signaling itself is not here: it is never shed.
@@ -235,6 +238,16 @@ class AdmissionController:
             shared.times[rate] = of_identity + allowed.identity_interval
         own[rate] = theoretical + allowed.interval
         address[rate] = of_address + allowed.address_interval
+
+    def charge_work(self, message: Message) -> None:
+        """Charges a request that was large, now that it is known how large: those that follow wait for it."""
+        caller = message.caller
+        rate = _RULES[message.method].rate
+        allowed, more = self._allowances[rate], message.work // WORK_PER_REQUEST
+        caller.meter.times[rate] += more * allowed.interval
+        caller.address.times[rate] += more * allowed.address_interval
+        if caller.identity is not None:
+            caller.identity.times[rate] += more * allowed.identity_interval
 
     def _find_identity(self, caller: Caller) -> Meter | None:
         identity = caller.session.client_id

@@ -54,7 +54,19 @@ class Caller:
 class Message:
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
 
-    __slots__ = ("caller", "codec", "corks", "id", "method", "now", "params", "raw", "span", "then_close")
+    __slots__ = (
+        "caller",
+        "codec",
+        "corks",
+        "id",
+        "method",
+        "now",
+        "params",
+        "raw",
+        "span",
+        "then_close",
+        "work",
+    )
 
     def __init__(
         self, caller: Caller, codec: Codec, method: str, id: int | str | UnsetType, raw: Raw, now: float
@@ -72,6 +84,8 @@ class Message:
         """Tells a collector of traces how it went; None where there is none."""
         self.then_close: tuple[int, str] | None = None
         """Close code and reason, once the reply is out."""
+        self.work = 0
+        """How many things it had looked at or changed, for a handler that goes through many: they count as requests."""
 
     @property
     def session(self) -> SignalingSession:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
-from palaver.signaling.admission import AdmissionController
+from palaver.signaling.admission import WORK_PER_REQUEST, AdmissionController
 from palaver.signaling.message import Message
 
 Outcome = Struct | Coroutine[Any, Any, Struct]
@@ -47,4 +47,7 @@ class SignalingRouter:
         self._admission.validate(message)
         if message.params is None:
             message.params = message.codec.params_of(message.raw, METHODS[message.method].params)
-        return verb(message, message.params)
+        outcome = verb(message, message.params)
+        if message.work >= WORK_PER_REQUEST:
+            self._admission.charge_work(message)
+        return outcome

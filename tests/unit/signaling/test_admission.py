@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -81,6 +83,32 @@ def test_a_refused_request_costs_nobody_anything() -> None:
         with pytest.raises(Refusal):
             alice.call("heartbeat", t=1)
     assert beats_until_refused(connected(stage, "bob", "192.0.2.1"))[0] == 1
+
+
+@pytest.mark.parametrize(
+    "large", ["createConsumer", "closeConsumer", "pauseConsumer", "join", "roomInfo", "mute"]
+)
+def test_a_request_that_goes_through_many_things_counts_as_several(large: str) -> None:
+    stage = tight(request_burst=50, identity_factor=100, address_factor=100)
+    for number in range(60):
+        stage.enter(f"guest{number}")
+    publisher = stage.enter("publisher")
+    publisher.call("createProducer", id="cam", transport="t", kind="video", source="camera")
+    client = stage.enter("alice", role="owner")
+    items = [{"id": f"c{n}", "producer": "cam"} for n in range(60)]
+    ids = [each["id"] for each in items]
+    client.call("createConsumer", transport="r", items=items)
+    stage.advance(100)
+    params: dict[str, dict[str, Any]] = {
+        "createConsumer": {"transport": "r", "items": items},
+        "closeConsumer": {"ids": ids},
+        "pauseConsumer": {"ids": ids},
+        "join": {"room": "room"},
+        "roomInfo": {},
+        "mute": {"target": {"allExcept": []}},
+    }
+    client.call(large, **params[large])
+    assert beats_until_refused(client)[0] == 46, "three more for sixty and some things"
 
 
 def test_classes_do_not_eat_from_one_another() -> None:

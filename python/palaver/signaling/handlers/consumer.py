@@ -56,6 +56,7 @@ class ConsumerHandler:
     ) -> CreateConsumerResult | CreateConsumersResult:
         room, participant = message.seat
         if params.items is not None:
+            message.work = len(params.items)
             return CreateConsumersResult(
                 [self._item(room, participant, params, item) for item in params.items]
             )
@@ -118,6 +119,7 @@ class ConsumerHandler:
 
     def close(self, message: Message, params: ByIds) -> Changed:
         room, participant = message.seat
+        message.work = len(params.ids or ())
         changed = False
         for consumer in self._each(participant, params):
             room.close_consumer(participant, consumer)
@@ -150,6 +152,7 @@ class ConsumerHandler:
 
     def _set_paused(self, message: Message, params: ByIds, paused: bool) -> Changed:
         room, participant = message.seat
+        message.work = len(params.ids or ())
         consumers = self._each(participant, params, closed_too=False)
         changed = [room.pause_consumer(consumer, paused) for consumer in consumers]
         return Changed(any(changed))

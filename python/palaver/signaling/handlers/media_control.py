@@ -175,7 +175,7 @@ class MediaControlHandler:
     def mute(self, message: Message, params: Mute) -> MuteResult:
         room, actor = message.seat
         affected = 0
-        for owner, producers in self._targets(room, actor, params.target, muting=True).items():
+        for owner, producers in self._targets(message, params.target, muting=True).items():
             own = owner is actor
             muted = [
                 each for each in producers if not (each.paused_by_self if own else each.paused_by_moderator)
@@ -196,7 +196,7 @@ class MediaControlHandler:
         """Lifts the mute. Another's microphone or camera does not open by that: its owner is asked to."""
         room, actor = message.seat
         affected = asked = 0
-        for owner, producers in self._targets(room, actor, params.target, muting=False).items():
+        for owner, producers in self._targets(message, params.target, muting=False).items():
             own, moderates = owner is actor, actor.is_moderator
             lifted = [
                 each
@@ -236,9 +236,10 @@ class MediaControlHandler:
                 room.tell(kind(owner.peer, ids, room.shown(actor.peer)), to=audience)
 
     def _targets(
-        self, room: Room, actor: Participant, target: str | MuteTarget, muting: bool
+        self, message: Message, target: str | MuteTarget, muting: bool
     ) -> dict[Participant, list[Producer]]:
         """Whose producers are meant. A mute of all is remembered by the room, for those who come later."""
+        room, actor = message.seat
         if isinstance(target, str):
             return {actor: list(actor.producers.values())}
         named = [target.peer is not None, target.producer is not None, target.all_except is not None]
@@ -259,6 +260,7 @@ class MediaControlHandler:
             self._check(actor, owner.peer)
             return {owner: self._of_source(owner, target)}
         require_moderator(actor)
+        message.work = len(room.participants) + len(room.producers)
         peers = {*(target.all_except or ())}
         excepted = {each.identity for each in room.participants.values() if each.peer in peers} | peers
         if muting:

@@ -109,7 +109,9 @@ class SessionHandler:
             if session.room_id != params.room:
                 raise ProtocolError("wrong_state", "leave the room that you are in first")
             self._auth.accept(message.caller, claims)
-            return self._snapshot(*message.seat)
+            room, participant = message.seat
+            message.work = len(room.participants) + len(room.producers)
+            return self._snapshot(room, participant)
         if params.resume is not None:
             self._check_standing(claims, params.room)
             return self._resume(message, claims, params.room, params.resume)
@@ -278,6 +280,7 @@ class SessionHandler:
             room = found
         if params.if_version == room.version:
             return Unchanged(True)
+        message.work = len(room.participants) + len(room.producers)
         fields = params.fields or ["counts", "peers", "producers"]
         result = RoomInfoResult(room.head, room.version)
         present = list(room.visible_participants())
