@@ -52,8 +52,8 @@ bench-signaling: setup ## what a message costs in the signaling plane, whole and
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
 	$(BIN)/python benches/compare_core.py --write $(ARGS)
 
-fuzz: ## ten million mutated inputs for every decoder of the core
-	PALAVER_FUZZ_INPUTS=$(or $(INPUTS),10000000) cargo test -q --release -p palaver-core --test decoders
+fuzz: ## ten million inputs for the decoders of the core, guided by coverage (libFuzzer, needs a C++ compiler)
+	INPUTS=$(or $(INPUTS),10000000) sh rust/fuzz/run.sh
 
 soak: setup ## thousands of sessions for ten minutes: memory, tasks, lost events
 	$(BIN)/python tests/soak/soak.py $(ARGS)

@@ -1,6 +1,7 @@
 //! Every decoder under mutated input: whatever comes, it is taken or refused, and what is refused changed nothing.
 //!
-//! Twenty thousand inputs in a test run; `PALAVER_FUZZ_INPUTS=10000000 cargo test --release -p palaver-core --test decoders`
+//! Twenty thousand inputs in a test run, which needs nothing but cargo; `make fuzz` is the thorough one, guided by coverage
+//! (rust/fuzz). `PALAVER_FUZZ_INPUTS=10000000 cargo test --release -p palaver-core --test decoders`
 //! for a long one, `PALAVER_FUZZ_SEED` for another sequence. An input that fails is printed in hex: keep it in `corpus/`,
 //! where every file is given to every decoder.
 #![allow(clippy::unwrap_used)]
