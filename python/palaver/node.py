@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from palaver.observe.logs import configure as configure_logs
 from palaver.settings import Settings, reloaded
 from palaver.settings.dev import ANY, LOOPBACK, url_host
 from palaver.signaling.plane import SignalingPlane
-from palaver.signaling.ports import MediaNode
+from palaver.signaling.ports import Answer, MediaNode
 from palaver.version import VERSION
 from palaver.webhooks import Webhooks
 
@@ -99,6 +99,7 @@ class SignalingNode:
             drain=self._refuse_for,
             observer=self.webhooks.observe if self.webhooks is not None else None,
             tracer=self.spans,
+            within=self._within,
         )
         self.media: AiortcMediaNode | None = None
         if settings.media.embedded:
@@ -142,6 +143,8 @@ class SignalingNode:
             return "the node is draining"
         if self.gateway.paused:
             return "the node is out of file descriptors"
+        if (problem := self._ledger.why_not_ready()) is not None:
+            return problem
         return self.webhooks.why_not_ready() if self.webhooks is not None else None
 
     async def start(self) -> None:
@@ -291,6 +294,10 @@ class SignalingNode:
         if self.spans is not None:
             await self.spans.close()
         self._ledger.close()
+
+    async def _within(self, answer: Awaitable[Answer]) -> Answer:
+        async with asyncio.timeout(self.settings.media.answer_seconds):
+            return await answer
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="media request")

@@ -23,5 +23,8 @@ class MemoryLedger:
     def purge(self, now: float) -> None:
         self._rulings = {id: each for id, each in self._rulings.items() if not each.is_over(now)}
 
+    def why_not_ready(self) -> str | None:
+        return None
+
     def close(self) -> None:
         """Nothing to close."""

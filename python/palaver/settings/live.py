@@ -45,7 +45,7 @@ LIVE: Final[dict[str, frozenset[str] | None]] = {
     ),
     "limits": None,
     "log": None,
-    "media": frozenset({"ice_servers", "turn_secret", "turn_servers", "turn_ttl_seconds"}),
+    "media": frozenset({"answer_seconds", "ice_servers", "turn_secret", "turn_servers", "turn_ttl_seconds"}),
     "rooms": None,
 }
 

@@ -114,6 +114,10 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         doc("Run the embedded aiortc media node (small rooms)."),
     ] = True
+    answer_seconds: Annotated[
+        PositiveSeconds,
+        doc("How long a media node may take to answer an offer; then the request is refused with timeout."),
+    ] = 10.0
     addresses: Annotated[
         Texts,
         doc("Local IP addresses to gather ICE candidates on. Empty: every address of the host but loopback."),

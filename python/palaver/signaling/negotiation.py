@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.settings import LiveSettings
@@ -9,9 +11,15 @@ from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaU
 from palaver.signaling.sdp import FirstBadLine, check_sdp
 from palaver.signaling.stream_router import StreamRouter
 
+Within = Callable[[Awaitable[Answer]], Awaitable[Answer]]
+"""Waits for a media node no longer than it may take; raises TimeoutError then, and has given it up."""
+
 
 class Negotiation:
-    def __init__(self, streams: StreamRouter, settings: LiveSettings, first_bad_line: FirstBadLine) -> None:
+    def __init__(
+        self, streams: StreamRouter, settings: LiveSettings, first_bad_line: FirstBadLine, within: Within
+    ) -> None:
+        self._within = within
         self._streams = streams
         self._settings = settings
         self._first_bad_line = first_bad_line
@@ -23,9 +31,11 @@ class Negotiation:
     async def offer(
         self, media: MediaNode, handle: TransportHandle, direction: Direction, sdp: str
     ) -> Answer:
-        """The media node's answer. Raises ProtocolError bad_sdp (with the line, where known) or media_unavailable."""
+        """The media node's answer. Raises ProtocolError bad_sdp (with the line, where known), media_unavailable or timeout."""
         try:
-            return await media.accept_offer(handle, direction, sdp)
+            return await self._within(media.accept_offer(handle, direction, sdp))
+        except TimeoutError:
+            raise ProtocolError("timeout", "the media node does not answer") from None
         except (BadSdp, MediaUnavailable) as error:
             raise refusal(error) from None
 

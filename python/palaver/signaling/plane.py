@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from palaver.rooms.observer import Observer
@@ -20,8 +20,9 @@ from palaver.signaling.handlers.session import SessionHandler
 from palaver.signaling.handlers.transport import TransportHandler
 from palaver.signaling.keys import load_keys
 from palaver.signaling.message_handler import SignalingMessageHandler
-from palaver.signaling.negotiation import Negotiation
+from palaver.signaling.negotiation import Negotiation, Within
 from palaver.signaling.ports import (
+    Answer,
     Ledger,
     MediaNode,
     RoomDirectory,
@@ -35,6 +36,10 @@ from palaver.signaling.rulings import Rulings
 from palaver.signaling.sdp import FirstBadLine
 from palaver.signaling.stream_router import StreamRouter
 from palaver.signaling.tokens import TokenVerifier
+
+
+async def _patient(work: Awaitable[Answer]) -> Answer:
+    return await work
 
 
 class SignalingPlane:
@@ -63,13 +68,14 @@ class SignalingPlane:
         drain: Callable[[float], None],
         observer: Observer | None = None,
         tracer: Tracer | None = None,
+        within: Within = _patient,
     ) -> None:
         live = self._settings = LiveSettings(settings)
         self.sessions = SessionManager(live.limits, live.rooms, entropy, directory.owner, clock, observer)
         self.streams = StreamRouter(self.sessions, media, live, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
         publishing = Publishing(self.sessions, self.streams, live)
-        negotiation = Negotiation(self.streams, live, first_bad_line)
+        negotiation = Negotiation(self.streams, live, first_bad_line, within)
         server = {"node": node, "region": settings.node.region, "version": version}
         self.admission = AdmissionController(live)
         self.rulings = Rulings(ledger, live)
