@@ -89,6 +89,19 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "half of gateway.outbox_close_bytes."
         ),
     ] = 384 * 1024
+    received_bytes_per_second: Annotated[
+        Bytes,
+        doc(
+            "Sustained bytes per second of one identity's messages above 4 KiB; more closes with 4013. The loop reads some "
+            "25 MiB/s, so this is the share of it that one may take. Calls need a hundredth."
+        ),
+    ] = 1024 * 1024
+    received_burst_bytes: Annotated[
+        Bytes,
+        doc(
+            "How much of that may come at once: some of the largest messages. At least gateway.max_message_bytes."
+        ),
+    ] = 4 * 1024 * 1024
     stats_per_second: Annotated[
         Count,
         doc(

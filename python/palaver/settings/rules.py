@@ -43,6 +43,7 @@ _ORDERS: tuple[tuple[str, str, str], ...] = (
     ("limits.sdp_bytes", "<", "gateway.max_message_bytes"),
     ("limits.sdp_bytes", "<=", "limits.relayed_burst_bytes"),
     ("gateway.max_message_bytes_before_auth", "<=", "gateway.max_message_bytes"),
+    ("gateway.max_message_bytes", "<=", "limits.received_burst_bytes"),
     ("limits.rulings_per_room", "<=", "limits.rulings"),
     ("rooms.flap_ms", "<=", "rooms.grace_ms"),
 )

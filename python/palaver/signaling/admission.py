@@ -73,7 +73,10 @@ TOLD: Final = frozenset(
 )
 """Methods whose params, in part or whole, are told to others. A join's are, too: it is charged once it is known whose it is."""
 _RELAYED: Final = len(CLASSES)
-"""Where a meter counts bytes, behind its classes of requests."""
+_RECEIVED: Final = _RELAYED + 1
+"""Where the meter of an identity counts bytes, behind the classes of requests."""
+LARGE_BYTES: Final = 4096
+"""Messages up to this size are bounded well enough by their number."""
 
 
 class Shed(ProtocolError):
@@ -141,7 +144,7 @@ class AdmissionController:
         """0: nothing is shed; 1: statistics and traces; 2: also quality reports."""
         self._settings = settings
         self._addresses = Meters(len(CLASSES), settings.limits.remembered_callers)
-        self._identities = Meters(len(CLASSES) + 1, settings.limits.remembered_callers)
+        self._identities = Meters(_RECEIVED + 1, settings.limits.remembered_callers)
         self.configure()
 
     def configure(self) -> None:
@@ -156,6 +159,8 @@ class AdmissionController:
         self._allowances = [_allowance(limits, *rates[each]) for each in CLASSES]
         self._byte_seconds = 1 / limits.relayed_bytes_per_second
         self._burst_seconds = limits.relayed_burst_bytes * self._byte_seconds + 1e-9
+        self._received_byte_seconds = 1 / limits.received_bytes_per_second
+        self._received_burst_seconds = limits.received_burst_bytes * self._received_byte_seconds + 1e-9
         self._addresses.idle = self._identities.idle = limits.remembered_callers
 
     def new_caller(self, connection: Connection, session: SignalingSession) -> Caller:
@@ -188,6 +193,19 @@ class AdmissionController:
             require(message.session.claims, rule.need)
         if rule.is_told and caller.identity is not None:
             self._charge(caller.identity.times, len(memoryview(message.raw)), message.now)
+
+    def admits_large(self, caller: Caller, size: int, now: float) -> bool:
+        """Charges an identity for a message above LARGE_BYTES; False where it has sent too many. Reading a message is what
+        costs, so it must be asked before."""
+        meter = caller.identity or self._find_identity(caller)
+        if meter is None:
+            return True  # before authentication, messages are small
+        ahead = max(meter.times[_RECEIVED] - now, 0.0) + size * self._received_byte_seconds
+        if ahead > self._received_burst_seconds:
+            self._count("received bytes", "identity")
+            return False
+        meter.times[_RECEIVED] = now + ahead
+        return True
 
     def charge_join(self, identity: str, size: int, now: float) -> None:
         """Charges an identity with what its join tells the others. Raises ProtocolError rate_limited, having charged nothing."""

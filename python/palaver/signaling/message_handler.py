@@ -21,7 +21,7 @@ from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
-from palaver.signaling.admission import AdmissionController, Shed
+from palaver.signaling.admission import LARGE_BYTES, AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.ports import Connection, Span, Tracer
@@ -83,6 +83,11 @@ class SignalingMessageHandler:
         caller = self._callers[connection.id]
         faults = self._sessions.faults
         if faults.active and faults.cuts_off(caller.session):
+            return
+        if len(message) > LARGE_BYTES and not self._admission.admits_large(
+            caller, len(message), self._clock()
+        ):
+            connection.close(CloseCode.RATE_LIMITED, "it sends more bytes than it may")
             return
         codec = MSGPACK if connection.binary else JSON
         requests, is_batch = codec.requests(message)

@@ -85,6 +85,30 @@ def test_a_refused_request_costs_nobody_anything() -> None:
     assert beats_until_refused(connected(stage, "bob", "192.0.2.1"))[0] == 1
 
 
+def test_more_bytes_than_an_identity_may_send_close_with_4013() -> None:
+    stage = Stage(node_settings(limits={"request_burst": 10_000, "identity_factor": 1}))
+    pad = {"jsonrpc": "2.0", "id": 1, "method": "heartbeat", "params": {"t": 1, "pad": "x" * 250_000}}
+    message = msgspec.json.encode(pad)
+
+    def messages_until_closed(client: Client) -> int:
+        for count in range(10_000):
+            client.receive(message)
+            if client.closed is not None:
+                assert client.closed[0] == 4013
+                return count
+        raise AssertionError("it is never closed")
+
+    assert messages_until_closed(stage.enter("mallory")) == 4 * 1024 * 1024 // len(message)
+    assert messages_until_closed(stage.enter("mallory", room="elsewhere")) == 0, "a new socket is no help"
+    honest = stage.enter("alice")
+    for _ in range(60):
+        honest.receive(message)
+        stage.advance(0.3)
+    assert honest.closed is None
+    stage.advance(4)
+    assert messages_until_closed(stage.enter("mallory")) > 10
+
+
 @pytest.mark.parametrize(
     "large", ["createConsumer", "closeConsumer", "pauseConsumer", "join", "roomInfo", "mute"]
 )

@@ -112,7 +112,12 @@ def test_statistics_of_a_participant_stay_within_their_budget(sample: dict[str, 
     budget = 200_000
     stage = Stage(
         node_settings(
-            limits={"stats_bytes_per_peer": budget, "stats_per_second": 100_000, "producers_per_peer": 64}
+            limits={
+                "stats_bytes_per_peer": budget,
+                "stats_per_second": 100_000,
+                "producers_per_peer": 64,
+                "received_burst_bytes": 1 << 30,
+            }
         )
     )
     alice = stage.enter("alice")

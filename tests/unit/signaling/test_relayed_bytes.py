@@ -134,7 +134,7 @@ def test_honest_calls_pass() -> None:
 
 
 def test_an_operator_chooses_the_bound() -> None:
-    stage = Stage(node_settings(limits={"relayed_burst_bytes": 1 << 30}))
+    stage = Stage(node_settings(limits={"relayed_burst_bytes": 1 << 30, "received_burst_bytes": 1 << 30}))
     one, two = stage.enter("alice"), stage.enter("bob")
     for generation in range(60):
         sdp = large_sdp(190 * 1024)
