@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from palaver.errors import StartError
 
 if TYPE_CHECKING:
     from palaver.node import SignalingNode
     from palaver.settings import Settings
+
+GARBAGE_THRESHOLDS: Final = (10_000, 10, 20)
+"""Net new objects until the youngest generation is collected, and how often before the next one is (gc.set_threshold)."""
 
 
 def run(
@@ -44,12 +48,24 @@ def run(
                 0
             )  # one step, in which it begins to listen to signals: who reads may send one
             announce(node)
+            collect_garbage_rarely()
             await stopped
         finally:
             await node.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
+
+
+def collect_garbage_rarely() -> None:
+    """Takes what the start has made out of garbage collection, and lets the collector look at the rest less often.
+
+    A node keeps very many objects that are no garbage, and a full collection looks at all of them: with 15,000 sessions
+    one stalled the loop for 0.2 s. What ends is freed by its reference count; cycles can wait.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def take_descriptors() -> None:
