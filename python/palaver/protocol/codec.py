@@ -135,6 +135,10 @@ class Codec(ABC):
         """The event's own fields, to be shared by all receivers."""
         return self._encode(event)
 
+    def translate(self, other: Codec, body: bytes) -> bytes:
+        """The body of an event that another codec has encoded."""
+        return self._encode(other._decode(body, Any))
+
     @abstractmethod
     def event(self, method: str, epoch: int, seq: int, prev: int, body: bytes) -> bytes:
         """A whole notification: the head of one receiver before the body of all."""

@@ -88,16 +88,19 @@ class Room:
 
     def is_visible(self, entry: Entry, participant: Participant) -> bool:
         """Whether an event is meant for this participant."""
-        peer, to = participant.peer, entry.to
+        peer, to, event = participant.peer, entry.to, entry.event
+        if isinstance(to, str):
+            return peer == to
         if peer == entry.but:
             return False
         if (
-            entry.event.of_producers
+            event is not None
+            and event.of_producers
             and participant.subscribe == "none"
-            and not participant.cares_for(entry.event)
+            and not participant.cares_for(event)
         ):
             return False
-        return to is None or (peer == to if isinstance(to, str) else peer in to)
+        return to is None or peer in to
 
     # --- telling ---
 

@@ -130,7 +130,7 @@ class SignalingSession:
         if sink is None or self.corked or entry.seq <= self.last_seq:
             return
         message = entry.message(MSGPACK if sink.binary else JSON, self.last_seq)
-        droppable = entry.event.droppable
+        droppable = entry.kind.droppable
         room = self.room
         if room is not None and room.faults.active:
             self.last_seq = entry.seq

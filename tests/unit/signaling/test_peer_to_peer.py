@@ -246,6 +246,26 @@ def test_a_relayed_offer_survives_a_loss(stage: Stage, pair: tuple[Client, Clien
     assert [each["event"] for each in again.take()] == ["transportOffer", "transportIce"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)], ids=["to msgpack", "to json"])
+def test_what_was_relayed_can_be_missed_in_one_encoding_and_resumed_in_the_other(
+    stage: Stage, before: bool, after: bool
+) -> None:
+    one, two = stage.enter("alice"), stage.enter("bob", binary=before)
+    offer(one, two)
+    trickle(one, two)
+    told = two.take("transportOffer", "transportIce")
+    again = stage.connect(bearer=stage.token("bob"), binary=after)
+    reply = again.call("join", room="room", resume={"ticket": two.ticket, "lastSeq": two.seq - 2})
+    missed = [
+        {
+            "event": each["method"],
+            **{k: v for k, v in each["params"].items() if k not in ("epoch", "seq", "prev")},
+        }
+        for each in reply["missed"]
+    ]
+    assert missed == told and len(told) == 2
+
+
 def test_another_fingerprint_needs_a_new_generation(stage: Stage) -> None:
     alice = stage.enter("alice")
     dtls = {"role": "auto", "fingerprints": [{"algorithm": "sha-256", "value": "AA:BB"}]}
