@@ -28,6 +28,7 @@ class Participant:
         "attributes",
         "closed_ids",
         "consumers",
+        "errors_told",
         "grants",
         "identity",
         "links",
@@ -75,6 +76,8 @@ class Participant:
         """Names of the traces it subscribed to, and until when."""
         self.media_errors: list[float] = []
         """When it reported one lately."""
+        self.errors_told: list[float] = []
+        """When the operator was told of one lately."""
         self.links: set[tuple[str, str, str]] = set()
         """Keys of the peer-to-peer connections that it is one end of."""
         self.links_opened = 0

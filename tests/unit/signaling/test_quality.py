@@ -154,6 +154,19 @@ def test_media_errors_climb_a_ladder_of_advice(stage: Stage) -> None:
     assert alice.call("mediaError", where="ice", name="failed")["advice"] == "ice_restart"
 
 
+def test_a_client_that_reports_error_after_error_does_not_fill_the_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    alice = stage.enter("alice")
+    replies = [alice.call("mediaError", where="ice", name="failed") for _ in range(500)]
+    assert all(each["ref"] for each in replies)
+    assert len(caplog.records) == 10
+    stage.advance(31)
+    alice.call("mediaError", where="ice", name="failed")
+    assert len(caplog.records) == 11
+
+
 def test_replace_track_keeps_the_producer_and_its_consumers(stage: Stage) -> None:
     alice, bob = stage.enter("alice"), stage.enter("bob")
     publish(alice)

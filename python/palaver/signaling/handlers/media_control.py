@@ -53,6 +53,8 @@ NOT_OURS: Final = frozenset(
 """Failures of getUserMedia (mediacapture-streams § 10.2): no network can mend a camera."""
 ERROR_WINDOW: Final = 30.0
 """Seconds within which errors of one participant climb the ladder of advice."""
+ERRORS_TOLD: Final = 10
+"""Errors of one participant within that time that an operator is told of (INFO); the others are logged at DEBUG."""
 
 Advice = Literal["ice_restart", "turn_tls", "rejoin", "none"]
 
@@ -142,7 +144,8 @@ class MediaControlHandler:
         """Logs what broke at the client, and says what to try: a second failure of one transport asks for more."""
         _, participant = message.seat
         reference = self._sessions.new_id("e")
-        log.info(
+        log.log(
+            logging.INFO if self._is_news(participant, message.now) else logging.DEBUG,
             "media error at a client",
             extra={
                 "ref": reference,
@@ -154,12 +157,22 @@ class MediaControlHandler:
         )
         return MediaErrorResult(reference, self._advice(participant, params, message.now))
 
+    def _is_news(self, participant: Participant, now: float) -> bool:
+        """Whether an operator is told: of a client that reports one after the other, the first ten of half a minute."""
+        told = participant.errors_told
+        told[:] = [when for when in told if when > now - ERROR_WINDOW]
+        if len(told) >= ERRORS_TOLD:
+            return False
+        told.append(now)
+        return True
+
     def _advice(self, participant: Participant, params: MediaError, now: float) -> Advice:
         if params.name in NOT_OURS:
             return "none"
         failures = participant.media_errors
         failures[:] = [when for when in failures if when > now - ERROR_WINDOW]
         failures.append(now)
+        del failures[:-ERRORS_TOLD]  # more say no more
         turn = any(
             url.startswith(("turn:", "turns:"))
             for server in self._streams.ice_servers(participant.identity)
