@@ -12,6 +12,8 @@ NAMESAKES: Final = 8
 """Producers with one id whose owners do not see one another's: more is beyond chance."""
 REMEMBERED: Final = 64
 """Closed producers remembered, so that a repeated close is answered as a repeat."""
+REMEMBERED_NAMES: Final = 32
+"""Longest allow-list of a closed producer that is remembered; others would keep a room's memory long after them."""
 
 
 class Producers:
@@ -66,7 +68,8 @@ class Producers:
         if not namesakes:
             self._namesakes.pop(producer.id, None)
         self._closed.pop(producer.id, None)
-        self._closed[producer.id] = producer
+        if producer.allow is None or len(producer.allow) <= REMEMBERED_NAMES:
+            self._closed[producer.id] = producer
         if len(self._closed) > REMEMBERED:
             del self._closed[next(iter(self._closed))]
 

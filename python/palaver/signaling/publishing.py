@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
 from palaver.protocol.methods.session import JoinOffer
@@ -19,6 +21,10 @@ SOURCES_OF = {
     "video": ("camera", "screen"),
     "data": ("data",),
 }
+
+
+ALLOWED_NAMES: Final = 2000
+"""Identities in the allow-lists of one participant's producers, together: each may take half a KiB."""
 
 
 class Publishing:
@@ -53,6 +59,10 @@ class Publishing:
             raise ProtocolError(
                 "limit",
                 f"at most {limits.media_transports_per_peer} transports to the media node per participant",
+            )
+        if sum(len(each.allow or ()) for each in producers) > ALLOWED_NAMES:
+            raise ProtocolError(
+                "limit", f"the allow-lists of a participant hold at most {ALLOWED_NAMES} identities"
             )
         named = [each.id for each in producers if each.id is not None]
         if len(set(named)) < len(named):
@@ -89,6 +99,11 @@ class Publishing:
         if len(owner.producers) >= self._settings.limits.producers_per_peer:
             raise ProtocolError(
                 "limit", f"at most {self._settings.limits.producers_per_peer} producers per participant"
+            )
+        names = sum(len(each.allow) for each in owner.producers.values() if each.allow is not None)
+        if params.allow and names + len(params.allow) > ALLOWED_NAMES:
+            raise ProtocolError(
+                "limit", f"the allow-lists of a participant hold at most {ALLOWED_NAMES} identities"
             )
         self.transport(room, owner, params.transport).used = True
         producer = Producer(

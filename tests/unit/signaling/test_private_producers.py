@@ -113,6 +113,20 @@ def test_a_join_with_producers_learns_as_little(stage: Stage) -> None:
         stage.enter("dave", producers=[{"id": "x", **CAMERA}])
 
 
+def test_the_names_in_the_allow_lists_of_a_participant_are_bounded(stage: Stage) -> None:
+    alice = stage.enter("alice")
+    for id in "ab":
+        publish(alice, id, allow=[f"{id}{n}" for n in range(1000)])
+    with pytest.raises(Refusal, match="limit"):
+        publish(alice, "c", allow=["one more"])
+    publish(alice, "c")
+    alice.call("closeProducer", id="a")
+    publish(alice, "d", allow=["one more"])
+    many = [{"id": f"p{k}", **CAMERA, "allow": [f"{k}.{n}" for n in range(700)]} for k in range(3)]
+    with pytest.raises(Refusal, match="limit"):
+        stage.enter("bob", producers=many)
+
+
 def test_namesakes_are_bounded(stage: Stage) -> None:
     for n in range(9):
         publish(stage.enter(f"alice{n}"), "x", allow=[])
