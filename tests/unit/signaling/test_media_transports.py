@@ -161,6 +161,18 @@ def test_joins_with_offers_come_one_after_the_other(stage: Stage, media: Countin
         client.result(requests[1])
 
 
+def test_more_sockets_are_no_way_to_more_transports(stage: Stage, media: CountingMedia) -> None:
+    for _ in range(2):
+        sockets = [stage.connect(bearer=stage.token("mallory")) for _ in range(9)]
+        join = {"room": "room", "offer": {"transport": "t", "sdp": SDP}}
+        requests = [client.request("join", **join) for client in sockets]
+        run(stage)
+        assert media.most <= 5, "four under way, and the seat of before"
+        with pytest.raises(Refusal, match="unavailable"):
+            sockets[-1].result(requests[-1])
+    assert len(media.open) == 1
+
+
 def test_after_a_join_whose_offer_was_bad_one_may_join_again(stage: Stage, media: CountingMedia) -> None:
     client = stage.connect(bearer=stage.token("alice"))
     request = client.request("join", room="room", offer={"transport": "t", "sdp": SDP + "a=bad\r\n"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
@@ -46,6 +47,9 @@ from palaver.signaling.stream_router import StreamRouter
 
 MAX_ATTRIBUTES: Final = 16 * 1024
 """Bytes of a participant's attributes as JSON: every newcomer is told all of them."""
+JOINS_IN_FLIGHT: Final = 4
+"""Joins with an offer of one identity that the media node works on at once, on as many sockets: each costs a transport
+before there is a seat that it counts for."""
 PAGE: Final = 200
 """Participants in one page of roomInfo."""
 
@@ -85,6 +89,8 @@ class SessionHandler:
         self._auth = auth
         self._rulings = rulings
         self._charge = charge
+        self._joining: Counter[str] = Counter()
+        """Identity → joins with an offer that the media node works on."""
 
     @property
     def routes(self) -> Mapping[str, Verb]:
@@ -126,12 +132,14 @@ class SessionHandler:
             params.on_duplicate,
         )
         self._check(request, params, message.now)
-        if session.is_joining:  # each would cost the media node a transport
+        joining = self._joining.get(claims.identity, 0)
+        if session.is_joining or (params.offer is not None and joining >= JOINS_IN_FLIGHT):
             raise ProtocolError("unavailable", "this join is being answered already", after_ms=100)
         told = len(memoryview(message.raw)) - len(params.token or "") + _size(claims.attributes)
         self._charge(claims.identity, told, message.now)
         if params.offer is not None:
             session.is_joining = True
+            self._joining[claims.identity] += 1
             return self._join_with_offer(message, request, params, params.offer)
         return self._take_seat(message, request, params)
 
@@ -186,6 +194,9 @@ class SessionHandler:
             return await self._negotiate_and_sit(message, request, params, offer, media)
         finally:
             session.is_joining = False
+            self._joining[request.claims.identity] -= 1
+            if not self._joining[request.claims.identity]:
+                del self._joining[request.claims.identity]
 
     async def _negotiate_and_sit(
         self, message: Message, request: SeatRequest, params: Join, offer: JoinOffer, media: MediaNode
