@@ -143,6 +143,34 @@ def test_serve_without_keys_ends_with_2(start: Start) -> None:
     assert len(err.splitlines()) == 1
 
 
+def test_a_weak_secret_ends_with_2_but_for_dev(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "palaver.toml"
+    config.write_text("[auth.keys]\nprod = 'short'\n")
+    process = start("serve", "--config", str(config))
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "auth.keys.prod must be a secret of at least 32 bytes" in err
+    assert len(err.splitlines()) == 1
+    assert "http" in announced(
+        start("dev", "--port", "0", "--http-port", "0", "--json", "--set", "auth.keys.weak=short")
+    )
+
+
+def test_two_nodes_on_one_port_are_one_node_and_a_sentence(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "palaver.toml"
+    config.write_text(f"[auth.keys]\na = '{SECRET}'\n[media]\nembedded = false\n")
+    first = ("serve", "--config", str(config), "--port", "0", "--http-port", "0", "--json")
+    where = announced(start(*first))
+    port = where["gateway"].split("/")[2].rsplit(":", 1)[1]
+    again = ("--port", port, "--state-dir", str(tmp_path / "another"))
+    second = start(*first, *again)
+    out, err = second.communicate(timeout=30)
+    assert (second.returncode, out) == (1, "")
+    assert f"127.0.0.1:{port}: the port is taken" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert upgrade(where["gateway"], None) == 101, "the first goes on"
+
+
 def test_a_missing_native_core_is_one_sentence(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['palaver.core._native'] = None;"

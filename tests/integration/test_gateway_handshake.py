@@ -34,6 +34,7 @@ from unit.gateway.raw_websocket import (
     ("raw", "status"),
     [
         pytest.param(request(without=["Sec-WebSocket-Key"]), 400, id="no key"),
+        pytest.param(request(replace={"Sec-WebSocket-Key": "dG9vIHNob3J0"}), 400, id="short key"),
         pytest.param(request(extra=[("Sec-WebSocket-Key", KEY)]), 400, id="duplicate key"),
         pytest.param(request(replace={"Sec-WebSocket-Version": "8"}), 426, id="version 8"),
         pytest.param(request(without=["Host"]), 400, id="no Host"),
@@ -51,6 +52,11 @@ from unit.gateway.raw_websocket import (
         pytest.param(request("/elsewhere"), 404, id="unknown path"),
         pytest.param(request(extra=[("Origin", "https://evil.example")]), 403, id="another origin"),
         pytest.param(request(extra=[("Origin", "null")]), 403, id="origin null"),
+        pytest.param(request(extra=[("Origin", "https://app.example")] * 2), 403, id="two origins"),
+        pytest.param(request(extra=[("Origin", "https://app.example.evil.example")]), 403, id="look-alike"),
+        pytest.param(
+            request(extra=[("Origin", "https://app.example:8443")]), 403, id="origin on another port"
+        ),
         pytest.param(request(extra=[("Sec-WebSocket-Protocol", "chat")]), 400, id="unknown subprotocol"),
     ],
 )

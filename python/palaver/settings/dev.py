@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from palaver.errors import StartError
 from palaver.settings.keys import dev_keys, state_dir
 from palaver.settings.load import Override, load
-from palaver.settings.tree import HttpSettings, NodeSettings, Settings
+from palaver.settings.tree import AuthSettings, HttpSettings, NodeSettings, Settings
 
 ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 LOOPBACK = "127.0.0.1"
@@ -30,7 +30,9 @@ def dev_settings(
     of 0 is replaced by a free port, because the origins must name it. Raises SettingsError, StartError.
     """
     environ = environ or {}
-    base = Settings(node=NodeSettings(name="dev"), http=HttpSettings(demo=True))
+    base = Settings(
+        node=NodeSettings(name="dev"), http=HttpSettings(demo=True), auth=AuthSettings(weak_secrets=True)
+    )
     settings = load(environ=environ, overrides=overrides, base=base, dev=True)
     directory = state_dir(state, environ=environ, settings=settings)
     key_id, secret = dev_keys(directory)

@@ -161,6 +161,8 @@ def _reason(error: Exception) -> str:
 
 
 def _keys(auth: AuthSettings, dev: bool) -> Iterator[Broken]:
+    if auth.weak_secrets and not dev:
+        yield Broken(("auth.weak_secrets",), "auth.weak_secrets is for palaver dev; give real keys 32 bytes")
     for key_id, key in auth.keys.items():
         path = f"auth.keys.{key_id}"
         if not key_id.isprintable() or not 1 <= len(key_id) <= 128:

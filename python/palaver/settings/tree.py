@@ -103,6 +103,12 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
         LifeTime,
         doc("A token that lives longer than this is refused."),
     ] = 86_400.0
+    weak_secrets: Annotated[
+        bool,
+        doc(
+            "Accept secrets of less than 32 bytes. For `palaver dev` alone, which turns it on; elsewhere it is refused."
+        ),
+    ] = False
     token_in_query: Annotated[
         bool,
         doc("Accept ?token=… in the URL. Off, because URLs end up in the logs of proxies."),

@@ -70,6 +70,8 @@ def test_a_secret_has_32_bytes_unless_in_development() -> None:
     assert found == "auth.keys.a must be a secret of at least 32 bytes or a PEM public key (it has 31 bytes)"
     assert problems(("auth.keys.a", SECRET)) == []
     assert problems(("auth.keys.a", "short"), dev=True) == []
+    (found,) = problems(("auth.weak_secrets", True))
+    assert found == "auth.weak_secrets is for palaver dev; give real keys 32 bytes"
 
 
 @pytest.mark.parametrize("key_id", ["a\nb", "x" * 129])
