@@ -19,7 +19,7 @@ threads
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Literal, TypeVar, final
+from typing import Any, Literal, TypeVar, final
 
 from palaver.core.types import Members, Priority, Row, Status
 
@@ -33,6 +33,7 @@ __all__ = [
     "GossipMessage",
     "GossipStrategy",
     "KeyManager",
+    "LoadRun",
     "MembershipTable",
     "Merged",
     "MessageCache",
@@ -99,6 +100,32 @@ class Node:
     def metadata(self) -> NodeMetadata: ...
     def heartbeat(self, now: float | None = None) -> float:
         """Notes that the node was heard and returns its last heartbeat; an earlier time changes nothing."""
+
+@final
+class LoadRun:
+    """Carries a plan of load out on a thread of its own, so that Python is not what is measured.
+
+    ``plan`` has the attributes of ``palaver.bench.plan.Plan``. The thread ends by itself: every phase of it has a deadline.
+    Dropping the run stops it and waits for its thread. Raises ArgumentError for a plan that breaks a rule.
+    """
+
+    def __new__(cls, plan: Any) -> LoadRun: ...
+    def progress(self) -> dict[str, Any]:
+        """``phase`` (connecting, settling, warming, measuring, draining, closing, done) and counts since the run began:
+        ``ready, failed, sent, arrived, replies, cycles, others, errors, closed, bytes_in, bytes_out`` and ``cpu``, the thread's
+        CPU time in nanoseconds."""
+
+    def stop(self) -> None:
+        """Lets the clients go now; the report tells what was found until then."""
+
+    def is_finished(self) -> bool:
+        """Whether ``finish`` would come back at once."""
+
+    def finish(self) -> dict[str, Any]:
+        """Waits for the end and returns the report, which ``palaver.bench.run.Report`` describes.
+
+        Raises OSError where the kernel refuses something, ArgumentError when called again.
+        """
 
 @final
 class MembershipTable:

@@ -13,6 +13,8 @@ mod failure_detector;
 mod files;
 mod keys;
 mod links;
+mod load_plan;
+mod load_run;
 mod lock;
 mod membership;
 mod node;
@@ -43,6 +45,8 @@ mod _native {
     use crate::keys::KeyManager;
     #[pymodule_export]
     use crate::links::{Opened, PairwiseLinks};
+    #[pymodule_export]
+    use crate::load_run::LoadRun;
     #[pymodule_export]
     use crate::membership::{MembershipTable, Merged};
     #[pymodule_export]

@@ -1,0 +1,96 @@
+//! One client's connection.
+
+use std::io;
+
+use crate::stream::Stream;
+
+/// Where a client is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// There is no connection.
+    Away,
+    /// The server's answer to the upgrade is waited for.
+    Upgrading,
+    /// In this step of getting in.
+    Opening(usize),
+    /// In.
+    Ready,
+    /// Has said goodbye and waits for the server to close.
+    Leaving,
+}
+
+/// What a client that is in listens for: arrivals as the receiver of that index, or replies.
+#[derive(Clone, Copy)]
+pub(crate) struct Role {
+    pub(crate) flow: usize,
+    pub(crate) receiver: usize,
+    pub(crate) is_reply: bool,
+}
+
+pub(crate) struct Client {
+    pub(crate) state: State,
+    pub(crate) stream: Option<Stream>,
+    /// When it began to connect, or to leave.
+    pub(crate) since: u64,
+    pub(crate) captured: Vec<u8>,
+    pub(crate) roles: Vec<Role>,
+    /// Bytes of a frame that is not whole.
+    pub(crate) inbox: Vec<u8>,
+    /// Fragments of a message that is not whole; None: there are none.
+    pub(crate) fragments: Option<Vec<u8>>,
+    /// Said, and not yet taken by the kernel from `written` on.
+    pub(crate) outbox: Vec<u8>,
+    written: usize,
+    /// The code of the close frame that came.
+    pub(crate) close_code: Option<u16>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Away,
+            stream: None,
+            since: 0,
+            captured: Vec::new(),
+            roles: Vec::new(),
+            inbox: Vec::new(),
+            fragments: None,
+            outbox: Vec::new(),
+            written: 0,
+            close_code: None,
+        }
+    }
+
+    /// Writes what the kernel takes. Returns how many bytes that was.
+    pub(crate) fn flush(&mut self) -> io::Result<u64> {
+        let Some(stream) = &mut self.stream else { return Ok(0) };
+        stream.push()?;
+        let mut count = 0;
+        while self.written < self.outbox.len() {
+            match stream.write(&self.outbox[self.written..]) {
+                Ok(taken) => {
+                    self.written += taken;
+                    count += taken as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(count),
+                // Not connected yet: the kernel will say when it is.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.outbox.clear();
+        self.written = 0;
+        Ok(count)
+    }
+
+    /// Forgets the connection; dropping the stream closes it.
+    pub(crate) fn reset(&mut self) {
+        self.state = State::Away;
+        self.stream = None;
+        self.inbox = Vec::new();
+        self.fragments = None;
+        self.outbox.clear();
+        self.written = 0;
+    }
+}

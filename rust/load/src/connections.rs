@@ -1,0 +1,367 @@
+//! Connections: how clients get in, what they read, how they go.
+
+use std::io;
+
+use memchr::memmem;
+use mio::{Interest, Token};
+
+use crate::client::State;
+use crate::driver::{Driver, SECOND};
+use crate::plan::{Message, Pace, Phase};
+use crate::stream::Stream;
+use crate::{frame, handshake};
+
+/// Where the method, the id and the error of a message stand, with room for their arguments.
+const HEAD: usize = 256;
+/// How long a client that churns waits after it was not let in.
+const RETRY: u64 = SECOND / 10;
+/// How long a server may take to close after a goodbye.
+const GOODBYE: u64 = 2 * SECOND;
+/// Of a connection that ended without a close frame (RFC 6455 § 7.1.5).
+const ABNORMAL: u16 = 1006;
+
+impl Driver {
+    /// Begins to connect.
+    pub(crate) fn open(&mut self, index: usize) {
+        let plan = self.plan.clone();
+        let spec = &plan.clients[index];
+        let client = &mut self.clients[index];
+        client.reset();
+        client.since = self.now;
+        client.close_code = None;
+        client.state = State::Upgrading;
+        let opened = Stream::open(plan.address, spec.source, !spec.reads, self.trust.as_ref()).and_then(
+            |mut stream| {
+                self.poll.registry().register(
+                    stream.tcp(),
+                    Token(index),
+                    Interest::READABLE | Interest::WRITABLE,
+                )?;
+                Ok(stream)
+            },
+        );
+        match opened {
+            Ok(stream) => {
+                client.stream = Some(stream);
+                handshake::request(&mut client.outbox, &plan, spec);
+            }
+            Err(error) => self.fail(index, &kernel(&error), b""),
+        }
+    }
+
+    /// The client is not let in.
+    pub(crate) fn fail(&mut self, index: usize, reason: &str, message: &[u8]) {
+        self.notes.refused(reason, message);
+        self.counts.errors += 1;
+        self.clients[index].reset();
+        self.clients[index].since = self.now + RETRY;
+        if self.plan.clients[index].churns.is_none() {
+            self.counts.failed += 1;
+            self.entering -= 1;
+        }
+    }
+
+    pub(crate) fn flush(&mut self, index: usize) {
+        match self.clients[index].flush() {
+            Ok(count) => self.counts.bytes_out += count,
+            Err(error) => self.lost(index, &kernel(&error)),
+        }
+    }
+
+    pub(crate) fn on_readable(&mut self, index: usize) {
+        let reads = self.plan.clients[index].reads || self.phase == Phase::Closing;
+        if !reads && self.clients[index].state == State::Ready {
+            return;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        while let Some(stream) = &mut self.clients[index].stream {
+            match stream.read(&mut scratch) {
+                Ok((0, _)) => self.lost(index, "closed by the server"),
+                Ok((count, drained)) => {
+                    self.counts.bytes_in += count as u64;
+                    self.heard = self.now;
+                    self.take(index, &scratch[..count]);
+                    if drained {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.lost(index, &kernel(&error)),
+            }
+        }
+        self.scratch = scratch;
+        self.flush(index);
+    }
+
+    /// Looks at new bytes, after those that were left from before.
+    fn take(&mut self, index: usize, bytes: &[u8]) {
+        let mut inbox = std::mem::take(&mut self.clients[index].inbox);
+        if inbox.is_empty() {
+            let used = self.consume(index, bytes);
+            inbox.extend_from_slice(&bytes[used..]);
+        } else {
+            inbox.extend_from_slice(bytes);
+            let used = self.consume(index, &inbox);
+            inbox.drain(..used);
+        }
+        if self.clients[index].stream.is_some() {
+            self.clients[index].inbox = inbox;
+        }
+    }
+
+    /// Returns how many bytes are done with.
+    fn consume(&mut self, index: usize, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = &bytes[used..];
+            match self.clients[index].state {
+                State::Away => return bytes.len(),
+                State::Upgrading => match handshake::answer(rest) {
+                    Ok(None) => return used,
+                    Ok(Some(size)) => {
+                        used += size;
+                        self.begin_step(index, 0);
+                    }
+                    Err(reason) => self.fail(index, &reason, rest),
+                },
+                State::Opening(_) | State::Ready | State::Leaving => match frame::read(rest) {
+                    Ok(None) => return used,
+                    Ok(Some(frame)) => {
+                        used += frame.size;
+                        self.on_frame(index, &frame);
+                    }
+                    Err(rule) => self.lost(index, rule),
+                },
+            }
+        }
+    }
+
+    fn on_frame(&mut self, index: usize, frame: &frame::Frame<'_>) {
+        let client = &mut self.clients[index];
+        match frame.opcode {
+            frame::TEXT | frame::BINARY if frame.fin => self.on_message(index, frame.payload),
+            frame::TEXT | frame::BINARY => client.fragments = Some(frame.payload.to_vec()),
+            frame::CONTINUATION => {
+                let Some(fragments) = &mut client.fragments else {
+                    return self.lost(index, "a continuation of nothing");
+                };
+                fragments.extend_from_slice(frame.payload);
+                if frame.fin {
+                    let whole = client.fragments.take().unwrap_or_default();
+                    self.on_message(index, &whole);
+                }
+            }
+            frame::PING => {
+                let mask = next_mask(&mut self.mask);
+                frame::append(&mut client.outbox, frame::PONG, mask, |out| {
+                    out.extend_from_slice(frame.payload)
+                });
+            }
+            frame::PONG => {}
+            frame::CLOSE => {
+                let code = frame.payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
+                client.close_code = Some(code);
+                let mask = next_mask(&mut self.mask);
+                let answer = &frame.payload[..frame.payload.len().min(2)];
+                frame::append(&mut client.outbox, frame::CLOSE, mask, |out| out.extend_from_slice(answer));
+            }
+            _ => self.lost(index, "an opcode that nobody knows"),
+        }
+    }
+
+    fn on_message(&mut self, index: usize, payload: &[u8]) {
+        let plan = self.plan.clone();
+        if let Some(keepalive) = &plan.keepalive
+            && payload == keepalive.ping
+        {
+            let mask = next_mask(&mut self.mask);
+            let outbox = &mut self.clients[index].outbox;
+            return frame::append(outbox, frame::TEXT, mask, |out| out.extend_from_slice(&keepalive.pong));
+        }
+        match self.clients[index].state {
+            State::Opening(step) => {
+                let spec = &plan.clients[index].opening[step];
+                if memmem::find(payload, &spec.expect).is_some() {
+                    if let Some(capture) = &spec.capture
+                        && let Some(word) = word_after(payload, &capture.after)
+                    {
+                        self.clients[index].captured = word.to_vec();
+                    }
+                    self.begin_step(index, step + 1);
+                } else if !plan.error.is_empty() && memmem::find(payload, &plan.error).is_some() {
+                    self.fail(index, &reason_of(payload, &plan.reason), payload);
+                }
+            }
+            State::Ready => self.on_traffic(index, payload, &payload[..payload.len().min(HEAD)]),
+            State::Away | State::Upgrading | State::Leaving => {}
+        }
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refused(&mut self, payload: &[u8]) {
+        self.counts.errors += 1;
+        let reason = reason_of(payload, &self.plan.reason);
+        self.notes.refused(&reason, payload);
+    }
+
+    /// Says what belongs to this step; after the last, the client is in.
+    fn begin_step(&mut self, index: usize, step: usize) {
+        let plan = self.plan.clone();
+        let spec = &plan.clients[index];
+        if let Some(step_spec) = spec.opening.get(step) {
+            self.clients[index].state = State::Opening(step);
+            if let Some(message) = &step_spec.send {
+                self.say(index, message, 0);
+            }
+            return;
+        }
+        self.look_at_clock();
+        self.clients[index].state = State::Ready;
+        let took = self.now - self.clients[index].since;
+        if let Some(stage) = spec.churns {
+            self.counts.cycles += 1;
+            self.stages[stage].arrived += 1;
+            self.stages[stage].latency.add(took);
+            self.say_goodbye(index);
+        } else {
+            self.entering -= 1;
+            self.counts.ready += 1;
+            self.notes.ready_after.add(took);
+            self.notes.ready_since_start.add(self.now);
+        }
+    }
+
+    /// Puts a message into a client's outbox.
+    pub(crate) fn say(&mut self, index: usize, message: &Message, number: u64) {
+        let mut outbox = std::mem::take(&mut self.clients[index].outbox);
+        let opcode = if message.binary { frame::BINARY } else { frame::TEXT };
+        let mask = next_mask(&mut self.mask);
+        frame::append(&mut outbox, opcode, mask, |out| self.fill(out, message, number));
+        self.clients[index].outbox = outbox;
+    }
+
+    fn say_goodbye(&mut self, index: usize) {
+        let plan = self.plan.clone();
+        match &plan.clients[index].goodbye {
+            Some(message) => self.say(index, message, 0),
+            None => {
+                let mask = next_mask(&mut self.mask);
+                let normal = 1000_u16.to_be_bytes();
+                frame::append(&mut self.clients[index].outbox, frame::CLOSE, mask, |out| {
+                    out.extend_from_slice(&normal)
+                });
+            }
+        }
+        self.clients[index].state = State::Leaving;
+        self.clients[index].since = self.now;
+        self.flush(index);
+    }
+
+    pub(crate) fn say_goodbye_to_all(&mut self) {
+        for index in 0..self.clients.len() {
+            match self.clients[index].state {
+                State::Ready => {
+                    self.say_goodbye(index);
+                    self.on_readable(index); // of a slow reader, all that it has not read
+                }
+                State::Upgrading | State::Opening(_) => self.clients[index].reset(),
+                State::Away | State::Leaving => {}
+            }
+        }
+    }
+
+    /// The connection is no more.
+    fn lost(&mut self, index: usize, why: &str) {
+        let client = &mut self.clients[index];
+        let code = client.close_code;
+        match client.state {
+            State::Away => {}
+            State::Upgrading | State::Opening(_) => {
+                let why = code.map_or_else(|| why.to_owned(), |code| format!("closed with {code}"));
+                self.fail(index, &why, b"");
+            }
+            State::Leaving => {
+                client.reset();
+                if self.comes_again(index) {
+                    self.open(index);
+                }
+            }
+            State::Ready => {
+                client.reset();
+                self.counts.closed += 1;
+                self.counts.ready -= 1;
+                self.notes.closed(code.unwrap_or(ABNORMAL));
+            }
+        }
+    }
+
+    /// Whether a client that is away is to come at once.
+    fn comes_again(&self, index: usize) -> bool {
+        let stage = self.plan.clients[index].churns.map(|stage| self.plan.stages[stage].pace);
+        self.flowing() && stage == Some(Pace::Churn { rate: None })
+    }
+
+    /// Lets a client of this stage come, which was due at `at`.
+    pub(crate) fn let_one_come(&mut self, stage: usize, at: u64) {
+        let away = |index: &usize| {
+            self.plan.clients[*index].churns == Some(stage) && self.clients[*index].state == State::Away
+        };
+        match self.churning.iter().position(away) {
+            Some(place) => {
+                let index = self.churning.remove(place);
+                // To the end, so that all take part and the next one is found early.
+                self.churning.push(index);
+                self.open(index);
+                self.clients[index].since = at;
+            }
+            None => self.stages[stage].left_out += 1,
+        }
+    }
+
+    /// Lets clients that churn come again, and ends goodbyes that take too long.
+    pub(crate) fn mind_churning(&mut self) {
+        for place in 0..self.churning.len() {
+            let index = self.churning[place];
+            match self.clients[index].state {
+                State::Away if self.comes_again(index) && self.clients[index].since <= self.now => {
+                    self.open(index)
+                }
+                State::Leaving if self.clients[index].since + GOODBYE < self.now => {
+                    self.notes.refused("no goodbye from the server", b"");
+                    self.lost(index, "no goodbye");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A mask that servers cannot guess is for browsers (RFC 6455 § 10.3); here it only has to differ (xorshift).
+pub(crate) fn next_mask(mask: &mut u32) -> u32 {
+    *mask ^= *mask << 13;
+    *mask ^= *mask >> 17;
+    *mask ^= *mask << 5;
+    *mask
+}
+
+fn word_after<'a>(payload: &'a [u8], after: &[u8]) -> Option<&'a [u8]> {
+    let rest = &payload[memmem::find(payload, after)? + after.len()..];
+    rest.split(|&byte| byte == b'"').next()
+}
+
+fn reason_of(payload: &[u8], before: &[u8]) -> String {
+    let word = if before.is_empty() { None } else { word_after(payload, before) };
+    word.map_or_else(
+        || "refused".into(),
+        |word| String::from_utf8_lossy(&word[..word.len().min(64)]).into_owned(),
+    )
+}
+
+fn kernel(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".into(),
+        io::ErrorKind::ConnectionReset => "connection reset".into(),
+        _ => error.to_string(),
+    }
+}

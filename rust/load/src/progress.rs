@@ -1,0 +1,82 @@
+//! What may be asked of a run while it goes on.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+
+use crate::plan::Phase;
+
+const PHASES: [Phase; 7] = [
+    Phase::Connecting,
+    Phase::Settling,
+    Phase::Warming,
+    Phase::Measuring,
+    Phase::Draining,
+    Phase::Closing,
+    Phase::Done,
+];
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counts since the run began.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Progress {
+            /// What it is doing.
+            pub phase: Phase,
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        /// The thread's own counts; it alone adds to them.
+        #[derive(Default)]
+        pub(crate) struct Counts {
+            $(pub(crate) $name: u64,)+
+        }
+
+        /// The counts as others see them.
+        #[derive(Default)]
+        pub(crate) struct Shared {
+            phase: AtomicU8,
+            pub(crate) stop: AtomicBool,
+            $($name: AtomicU64,)+
+        }
+
+        impl Shared {
+            pub(crate) fn publish(&self, phase: Phase, counts: &Counts) {
+                $(self.$name.store(counts.$name, Relaxed);)+
+                self.phase.store(phase as u8, Relaxed);
+            }
+
+            pub(crate) fn progress(&self) -> Progress {
+                Progress {
+                    phase: PHASES[usize::from(self.phase.load(Relaxed)).min(PHASES.len() - 1)],
+                    $($name: self.$name.load(Relaxed),)+
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Clients that are in, of those that stay.
+    ready,
+    /// Clients that were not let in.
+    failed,
+    /// Messages sent.
+    sent,
+    /// Messages that reached whom they were for.
+    arrived,
+    /// Replies to messages.
+    replies,
+    /// Times that a client of a churning stage got in.
+    cycles,
+    /// Other messages that came in.
+    others,
+    /// Messages that were refused.
+    errors,
+    /// Connections that the server closed, while they were to stay.
+    closed,
+    /// Bytes read.
+    bytes_in,
+    /// Bytes written.
+    bytes_out,
+    /// CPU time of the load thread in nanoseconds, up to 20 ms ago.
+    cpu,
+}

@@ -1,0 +1,68 @@
+//! A run on a thread of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::{self, JoinHandle};
+
+use crate::driver::Driver;
+use crate::plan::{Plan, PlanError};
+use crate::progress::{Progress, Shared};
+use crate::report::Report;
+
+/// A plan that is being carried out.
+///
+/// The thread ends by itself: every phase has a deadline. Dropping the run stops it and waits for the thread.
+pub struct Run {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<io::Result<Report>>>,
+}
+
+impl Run {
+    /// Begins.
+    ///
+    /// # Errors
+    /// The plan breaks a rule, or there is no thread to be had.
+    pub fn start(plan: Plan) -> Result<Self, PlanError> {
+        plan.check()?;
+        let shared = Arc::new(Shared::default());
+        let driver = Driver::new(plan, shared.clone())?;
+        let thread = thread::Builder::new()
+            .name("palaver-load".into())
+            .spawn(move || driver.run())
+            .map_err(|error| PlanError(format!("no thread can be started: {error}")))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.shared.progress()
+    }
+
+    /// Lets the clients go now; the report tells what was found until then.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Relaxed);
+    }
+
+    /// Whether `finish` would come back at once.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits until it is done. The second call, and one after a panic of the thread, returns None.
+    ///
+    /// # Errors
+    /// The kernel refused something that the whole run needs.
+    pub fn finish(&mut self) -> Option<io::Result<Report>> {
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = self.finish();
+    }
+}

@@ -1,0 +1,215 @@
+//! Runs against a small relay that another WebSocket library (tungstenite) serves.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use palaver_load::{Capture, Client, Flow, Message, Pace, Part, Plan, Report, Run, Stage, Step, Timing};
+use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tungstenite::{Message as Frame, Utf8Bytes};
+
+/// `hello` is answered by `welcome "NAME"`; `to NAME TEXT` reaches that one as `got TEXT`, and the sender reads `ok`; `deny` is
+/// refused, `bye` closes.
+fn relay() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        let seats: Arc<Mutex<Vec<Sender<String>>>> = Arc::default();
+        for stream in listener.incoming() {
+            let stream = stream.expect("accepting works");
+            let seats = seats.clone();
+            thread::spawn(move || serve(stream, &seats));
+        }
+    });
+    address
+}
+
+fn serve(stream: TcpStream, seats: &Mutex<Vec<Sender<String>>>) {
+    let mut socket = tungstenite::accept(stream).expect("it upgrades");
+    socket.get_ref().set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout can be set");
+    let (inbox, waiting) = channel();
+    let name = {
+        let mut seats = seats.lock().expect("nobody panics");
+        seats.push(inbox);
+        seats.len() - 1
+    };
+    loop {
+        while let Ok(text) = waiting.try_recv() {
+            if socket.send(Frame::text(text)).is_err() {
+                return;
+            }
+        }
+        let text = match socket.read() {
+            Ok(Frame::Text(text)) => text,
+            Ok(_) => continue,
+            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => return,
+        };
+        let words: Vec<&str> = text.splitn(3, ' ').collect();
+        let answer = match words[..] {
+            ["hello"] => format!("welcome \"{name}\""),
+            ["to", other, body] => {
+                let other: usize = other.parse().expect("names are numbers");
+                let _ = seats.lock().expect("nobody panics")[other].send(format!("got {body}"));
+                "ok".into()
+            }
+            ["bye"] => {
+                let reason = Utf8Bytes::from_static("bye");
+                let _ = socket.close(Some(CloseFrame { code: CloseCode::Normal, reason }));
+                continue;
+            }
+            _ => "error why=\"unknown word\"".into(),
+        };
+        if socket.send(Frame::text(answer)).is_err() {
+            return;
+        }
+    }
+}
+
+fn bytes(text: &str) -> Arc<[u8]> {
+    Arc::from(text.as_bytes())
+}
+
+fn message(parts: Vec<Part>) -> Message {
+    Message { parts, binary: false }
+}
+
+fn says(text: &str) -> Message {
+    message(vec![Part::Bytes(bytes(text))])
+}
+
+fn client(first: &str) -> Client {
+    let capture = Some(Capture { after: bytes("welcome \"") });
+    Client {
+        target: Arc::from("/"),
+        headers: Arc::from(""),
+        opening: vec![Step { send: Some(says(first)), expect: bytes("welcome"), capture }],
+        goodbye: Some(says("bye")),
+        source: None,
+        reads: true,
+        churns: None,
+    }
+}
+
+fn flow(sender: usize, receiver: usize, size: usize) -> Flow {
+    let body = format!(" {}", "x".repeat(size));
+    Flow {
+        stage: 0,
+        sender,
+        receivers: vec![receiver],
+        messages: vec![message(vec![
+            Part::Bytes(bytes("to ")),
+            Part::Captured(receiver),
+            Part::Bytes(bytes(&body)),
+            Part::Number,
+        ])],
+        prologue: None,
+        arrival: bytes("got"),
+        reply: Some(bytes("ok")),
+        burst: 1,
+        limit: None,
+    }
+}
+
+fn plan(clients: Vec<Client>, flows: Vec<Flow>, pace: Pace) -> Plan {
+    let address = relay();
+    Plan {
+        address,
+        host: address.to_string(),
+        tls: None,
+        clients,
+        stages: vec![Stage { name: "relay".into(), pace }],
+        flows,
+        connecting: 4,
+        error: b"error".to_vec(),
+        reason: b"why=\"".to_vec(),
+        keepalive: None,
+        timing: Timing {
+            connect: Duration::from_secs(10),
+            settle: Duration::from_millis(20),
+            warm_up: Duration::from_millis(50),
+            measure: Duration::from_millis(300),
+            drain: Duration::from_secs(5),
+        },
+    }
+}
+
+fn carried_out(plan: Plan) -> Report {
+    let mut run = Run::start(plan).expect("the plan is sound");
+    run.finish().expect("it was started").expect("the kernel lets it")
+}
+
+#[test]
+fn pairs_relay_in_a_closed_loop() {
+    let flows = vec![flow(0, 1, 2000), flow(2, 3, 70_000)];
+    let report = carried_out(plan(vec![client("hello"); 4], flows, Pace::Closed { window: 1 }));
+    let figures = &report.stages[0];
+    assert_eq!((report.ready, report.failed, report.errors.len(), report.closes.len()), (4, 0, 0, 0));
+    assert!(figures.arrived > 2);
+    assert_eq!(figures.lost, 0);
+    assert!(figures.arrived.abs_diff(figures.replies) <= 2);
+    assert_eq!(figures.latency.iter().map(|(_, count)| count).sum::<u64>(), figures.arrived);
+    assert!(report.cpu > 0 && report.measured >= 300_000_000);
+}
+
+#[test]
+fn an_open_loop_sends_what_is_due_whatever_comes_back() {
+    let report =
+        carried_out(plan(vec![client("hello"); 2], vec![flow(0, 1, 10)], Pace::Open { rate: 1000.0 }));
+    let figures = &report.stages[0];
+    assert!(figures.sent >= 290, "it sent {}", figures.sent);
+    assert_eq!((figures.lost, figures.left_out), (0, 0));
+    assert_eq!(figures.lateness.iter().map(|(_, count)| count).sum::<u64>(), figures.sent);
+}
+
+#[test]
+fn clients_come_and_go() {
+    let churning = Client { churns: Some(0), ..client("hello") };
+    let report = carried_out(plan(vec![churning; 3], vec![], Pace::Churn { rate: None }));
+    assert!(report.stages[0].arrived > 3);
+    assert_eq!((report.ready, report.failed, report.errors.len()), (0, 0, 0));
+}
+
+#[test]
+fn who_is_refused_is_told_with_the_reason() {
+    let report = carried_out(plan(vec![client("hello"), client("what")], vec![], Pace::Churn { rate: None }));
+    assert_eq!((report.ready, report.failed), (1, 1));
+    assert_eq!(report.errors, [("unknown word".into(), 1, "error why=\"unknown word\"".into())]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let mut nowhere = plan(vec![client("hello")], vec![], Pace::Churn { rate: None });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    nowhere.address = listener.local_addr().expect("it is bound");
+    drop(listener);
+    let report = carried_out(nowhere);
+    assert_eq!((report.failed, report.errors[0].0.as_str()), (1, "connection refused"));
+}
+
+#[test]
+fn a_run_ends_when_it_is_told_to() {
+    let mut long = plan(vec![client("hello"); 2], vec![flow(0, 1, 10)], Pace::Closed { window: 1 });
+    long.timing.measure = Duration::from_secs(3600);
+    let mut run = Run::start(long).expect("the plan is sound");
+    while run.progress().arrived == 0 {
+        thread::yield_now();
+    }
+    run.stop();
+    let report = run.finish().expect("it was started").expect("the kernel lets it");
+    assert!(report.stopped);
+    assert!(run.finish().is_none());
+}
+
+#[test]
+fn a_plan_that_names_what_is_not_there_is_refused() {
+    let refused = |plan: Plan| Run::start(plan).err().expect("it breaks a rule").0;
+    let closed = Pace::Closed { window: 1 };
+    assert!(refused(plan(vec![], vec![], closed)).contains("needs clients"));
+    assert!(refused(plan(vec![client("hello")], vec![flow(0, 1, 1)], closed)).contains("flow 0"));
+    assert!(refused(plan(vec![client("hello")], vec![], Pace::Open { rate: 0.0 })).contains("rate"));
+    let churning = Client { churns: Some(0), ..client("hello") };
+    assert!(refused(plan(vec![churning], vec![], closed)).contains("client 0"));
+}
