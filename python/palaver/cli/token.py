@@ -65,7 +65,7 @@ def token(
         key_id, secret = all_settings.dev_keys(directory)
         auth = replace(auth, keys={**auth.keys, key_id: secret})
         key = key or key_id
-    key_id, secret = _signing_key(auth, key)
+    key_id, secret = signing_key(auth, key)
     now = time.time()
     minted = mint(
         key_id,
@@ -94,7 +94,7 @@ def token(
         say(minted)
 
 
-def _signing_key(auth: AuthSettings, wanted: str | None) -> tuple[str, str]:
+def signing_key(auth: AuthSettings, wanted: str | None) -> tuple[str, str]:
     from palaver.settings.rules import is_pem
 
     signing = {key_id: secret for key_id, secret in auth.keys.items() if not is_pem(secret)}

@@ -1,0 +1,159 @@
+"""Carries a plan out and watches the server meanwhile."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from palaver.bench.plan import Plan
+from palaver.bench.server_process import ServerProcess
+from palaver.core import LoadRun
+
+POLL_SECONDS: Final = 0.02
+SAMPLE_SECONDS: Final = 0.1
+SPARE_FILES: Final = 64
+"""Descriptors beside those of the clients."""
+
+Buckets = list[tuple[int, int]]
+"""Nanoseconds, and how often they came."""
+
+
+class Progress(Struct, frozen=True):
+    """How far a run is; counts are since it began."""
+
+    phase: str
+    ready: int
+    failed: int
+    sent: int
+    arrived: int
+    replies: int
+    cycles: int
+    others: int
+    errors: int
+    closed: int
+    bytes_in: int
+    bytes_out: int
+    cpu: int
+    """CPU time of the load thread in nanoseconds."""
+
+
+class StageReport(Struct, frozen=True):
+    name: str
+    sent: int
+    arrived: int
+    replies: int
+    lost: int
+    """Deliveries and replies that never came."""
+    left_out: int
+    """Messages of an open loop that were not sent, because too much was under way."""
+    latency: Buckets
+    reply_latency: Buckets
+    lateness: Buckets
+    """How late an open loop sent."""
+
+
+class Report(Struct, frozen=True):
+    """What the native core found; durations in nanoseconds."""
+
+    stages: list[StageReport]
+    ready: int
+    failed: int
+    ready_after: Buckets
+    ready_since_start: Buckets
+    settled: int
+    errors: list[tuple[str, int, str]]
+    closes: list[tuple[int, int]]
+    others: int
+    measured: int
+    cpu: int
+    stopped: bool
+
+
+class Sample(NamedTuple):
+    """The server and the run at one moment."""
+
+    time: float
+    cpu: float
+    memory: int
+    messages: int
+
+
+class Measurement(NamedTuple):
+    """A run that is over."""
+
+    report: Report
+    before: Sample | None
+    """Before anybody connected; None: the server's process is not known."""
+    settled: Sample | None
+    """When everybody was in and quiet."""
+    first: Sample | None
+    last: Sample | None
+    """The first and the last of the time that was measured."""
+    peak_memory: int
+
+
+class Runner:
+    """Carries a plan out. Iterate over `watch` until it ends, then call `finish`."""
+
+    def __init__(self, plan: Plan, server: ServerProcess | None) -> None:
+        raise_file_limit(len(plan.clients) + SPARE_FILES)
+        self._server = server
+        self._before = self._sample(0)
+        self._settled: Sample | None = None
+        self._first: Sample | None = None
+        self._last: Sample | None = None
+        self._peak = self._before.memory if self._before else 0
+        self._run = LoadRun(plan)
+
+    def watch(self) -> Iterator[Progress]:
+        """Yields every 20 ms how far it is, until it is over."""
+        while not self._run.is_finished():
+            progress = msgspec.convert(self._run.progress(), Progress)
+            self._look(progress)
+            yield progress
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Ends it early; what was found until then is kept."""
+        self._run.stop()
+
+    def finish(self) -> Measurement:
+        """Raises OSError where the kernel refuses what the load needs."""
+        report = msgspec.convert(self._run.finish(), Report)
+        return Measurement(report, self._before, self._settled, self._first, self._last, self._peak)
+
+    def _look(self, progress: Progress) -> None:
+        measuring = progress.phase == "measuring"
+        due = self._last is None or time.monotonic() - self._last.time >= SAMPLE_SECONDS
+        if not (measuring and due) and not (
+            self._settled is None and progress.phase not in ("connecting", "settling")
+        ):
+            return
+        sample = self._sample(progress.arrived + progress.cycles)
+        if sample is None:
+            return
+        self._peak = max(self._peak, sample.memory)
+        self._settled = self._settled or sample
+        if measuring:
+            self._first, self._last = self._first or sample, sample
+
+    def _sample(self, messages: int) -> Sample | None:
+        if self._server is None:
+            return None
+        cpu, memory = self._server.cpu_seconds(), self._server.memory()
+        return None if cpu is None or memory is None else Sample(time.monotonic(), cpu, memory, messages)
+
+
+def raise_file_limit(needed: int) -> None:
+    """Lets this process hold so many descriptors. Raises OSError where the hard limit is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise OSError(f"{needed} open files are needed and {hard} allowed: raise the hard limit (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -1,0 +1,150 @@
+"""The load tool against a real node: each preset, made small, finds what it should. Counts only, no times."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from harness.node import RunningNode, running_node
+from palaver.bench.figures import Figures, figures_of
+from palaver.bench.plot import latency_plot
+from palaver.bench.run import Runner
+from palaver.bench.scenario import Fanout, Idle, Relay, Scenario, SlowReader, Storm, adjusted, preset
+from palaver.bench.server_process import ServerProcess
+from palaver.bench.target import target_of
+from palaver.bench.wire import plan_of
+
+HIGH = 1_000_000
+LIMITS = {
+    "requests_per_second": HIGH,
+    "request_burst": HIGH,
+    "candidates_per_second": HIGH,
+    "candidate_burst": HIGH,
+    "relayed_bytes_per_second": 1 << 30,
+    "relayed_burst_bytes": 1 << 30,
+}
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[RunningNode]:
+    async with running_node(limits=LIMITS) as node:
+        yield node
+
+
+async def measured(node: RunningNode, scenario: Scenario, run: str = "t") -> Figures:
+    plan = plan_of(scenario, target_of(node.url), lambda who, room, role: node.token(who, room, role), run)
+    runner = Runner(plan, ServerProcess(os.getpid()))
+
+    def carried_out() -> Any:
+        for _ in runner.watch():
+            pass
+        return runner.finish()
+
+    return figures_of("test", node.url, scenario, await asyncio.to_thread(carried_out), os.getpid())
+
+
+def short(name: str, **changes: Any) -> Scenario:
+    return adjusted(preset(name), name, seconds=0.4, warm_up=0.1, **changes)
+
+
+async def test_relay(node: RunningNode) -> None:
+    figures = await measured(node, short("relay", pairs=4))
+    (stage,) = figures.stages
+    assert (figures.sessions, figures.failed, figures.notes) == (8, 0, [])
+    assert stage.arrived > 4 and stage.latency is not None and stage.latency.count == stage.arrived
+    assert figures.server is not None and figures.server.cpu_micros_per_message is not None
+
+
+async def test_relay_with_replies(node: RunningNode) -> None:
+    (stage,) = (await measured(node, short("relay", pairs=2, replies=True))).stages
+    assert stage.replies > 2 and abs(stage.replies - stage.arrived) <= 2
+    assert stage.lost == 0
+
+
+async def test_relay_at_a_rate(node: RunningNode) -> None:
+    (stage,) = (await measured(node, short("relay", pairs=2, rate=100.0))).stages
+    assert 30 <= stage.sent <= 50
+    assert (stage.lost, stage.left_out) == (0, 0)
+    assert stage.lateness is not None
+
+
+async def test_trickle(node: RunningNode) -> None:
+    figures = await measured(node, short("trickle", pairs=2))
+    (stage,) = figures.stages
+    assert stage.sent % 10 == 0 and stage.arrived > 20
+    assert figures.notes == []
+
+
+async def test_fanout(node: RunningNode) -> None:
+    figures = await measured(node, short("fanout", room_size=5))
+    (stage,) = figures.stages
+    assert figures.notes == []
+    assert abs(stage.arrived - 4 * stage.sent) <= 8
+
+
+async def test_joins(node: RunningNode) -> None:
+    figures = await measured(node, short("joins", clients=4))
+    assert figures.stages[0].arrived > 4
+    assert (figures.sessions, figures.notes) == (0, [])
+
+
+async def test_storm(node: RunningNode) -> None:
+    figures = await measured(node, short("storm", sessions=20))
+    assert (figures.sessions, figures.notes) == (20, [])
+    assert figures.entering_since_start is not None and figures.entering_since_start.count == 20
+
+
+async def test_idle(node: RunningNode) -> None:
+    figures = await measured(node, short("idle", sessions=20))
+    assert (figures.sessions, figures.notes) == (20, [])
+    assert figures.server is not None and figures.server.memory_per_session is not None
+
+
+async def test_slow_reader(node: RunningNode) -> None:
+    figures = await measured(node, short("slow-reader", slow=2, readers=2))
+    (stage,) = figures.stages
+    assert figures.notes == [] and stage.arrived >= 2 * stage.sent - 4
+
+
+async def test_mixed(node: RunningNode) -> None:
+    scenario = adjusted(short("mixed", room_size=3, pairs=2, clients=20), "mixed", sessions=4)
+    figures = await measured(node, scenario)
+    assert [stage.name for stage in figures.stages] == ["idle", "joins", "relay", "trickle", "fanout"]
+    assert all(stage.arrived for stage in figures.stages[1:]) and figures.notes == []
+    assert latency_plot(figures).count("<polyline") == 5
+
+
+async def test_limits_that_are_hit_are_told() -> None:
+    async with running_node(limits={"requests_per_second": 1, "request_burst": 20}) as node:
+        answered = await measured(node, short("relay", pairs=1, replies=True), "a")
+        unanswered = await measured(node, short("relay", pairs=1), "b")
+    assert [refusal.reason for refusal in answered.refusals] == ["rate_limited"]
+    assert any("rate limits were hit" in note for note in answered.notes)
+    assert unanswered.stages[0].lost == 1
+    assert any("never came" in note for note in unanswered.notes)
+
+
+async def test_a_wrong_token_is_told(node: RunningNode) -> None:
+    plan = plan_of(short("relay", pairs=1), target_of(node.url), lambda who, room, role: "nonsense", "t")
+    runner = Runner(plan, None)
+    await asyncio.to_thread(lambda: [None for _ in runner.watch()])
+    report = runner.finish().report
+    assert (report.ready, report.failed) == (0, 2)
+    assert [reason for reason, _, _ in report.errors] == ["token_invalid"]
+
+
+def test_the_presets_are_what_they_are_named() -> None:
+    kinds = {
+        name: type(preset(name).stage[0]) for name in ("relay", "fanout", "storm", "idle", "slow-reader")
+    }
+    assert kinds == {
+        "relay": Relay,
+        "fanout": Fanout,
+        "storm": Storm,
+        "idle": Idle,
+        "slow-reader": SlowReader,
+    }
