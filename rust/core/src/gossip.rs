@@ -47,6 +47,9 @@ impl MembershipTable {
                     }
                     let precedence = Precedence::from_bits(bits)?;
                     if self.is_news(&id, precedence) {
+                        if entries.is_empty() {
+                            entries.reserve(bytes.len() / record::STATUS_RECORD_LENGTH); // one allocation, if any
+                        }
                         entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
                     }
                 }
@@ -95,6 +98,7 @@ impl MembershipTable {
         let mut risen: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
         risen.sort_unstable();
         risen.dedup();
+        merged.news.reserve(risen.len() * record::STATUS_RECORD_LENGTH);
         let mut said = BTreeSet::new();
         for Fresh { id, order, record } in fresh {
             if self.record_order(id).is_some_and(|held| held.equivocates(order)) {
@@ -161,7 +165,7 @@ impl MembershipTable {
 /// Queues each record of `news`, as `merge_bytes` gave them to the node `own`, as a change of its own. Records of unknown
 /// kinds are left out. Nothing is queued when one is malformed.
 pub fn queue_news(buffer: &mut BroadcastBuffer, news: &[u8], own: &NodeId) -> Result<(), Error> {
-    let mut changes = Vec::new();
+    let mut changes = Vec::with_capacity(news.len() / record::STATUS_RECORD_LENGTH);
     for part in record::split(news) {
         let part = part?;
         let (subject, status) = match part.parse()? {

@@ -258,10 +258,16 @@ impl MembershipTable {
     }
 
     /// Makes sure that all of `incoming` has room. Counts exactly only when it could be too much.
+    #[inline]
     pub(crate) fn reserve(&self, incoming: &[Entry]) -> Result<(), Error> {
         if self.len() + incoming.len() <= self.max_members {
             return Ok(());
         }
+        self.reserve_exactly(incoming)
+    }
+
+    #[cold]
+    fn reserve_exactly(&self, incoming: &[Entry]) -> Result<(), Error> {
         let mut unknown: Vec<NodeId> =
             incoming.iter().map(|e| e.id).filter(|id| self.find(id).is_none()).collect();
         unknown.sort_unstable();
@@ -279,7 +285,9 @@ impl MembershipTable {
         let Some(row) = self.find(&statement.id) else {
             return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }, now));
         };
-        self.heartbeats[row] = self.heartbeats[row].max(heard);
+        if heard > self.heartbeats[row] {
+            self.heartbeats[row] = heard;
+        }
         let precedence = self.as_heard(row, statement.precedence);
         if precedence <= self.precedences[row] {
             return None;

@@ -42,7 +42,12 @@ impl Table {
             protocol_version: ProtocolVersion::V0,
         };
         let chitchat = Chitchat::with_chitchat_id_and_seeds(config, watched, Vec::new());
-        let mut table = Self { chitchat, ids, version: 1, _seeds: seeds };
+        let mut table = Self {
+            chitchat,
+            ids,
+            version: 1,
+            _seeds: seeds,
+        };
         for n in 1..MEMBERS {
             table.merge(n, 1);
         }
@@ -50,9 +55,14 @@ impl Table {
     }
 
     fn merge(&mut self, n: usize, version: u64) {
-        let value = VersionedValue { value: "alive".to_owned(), version, status: DeletionStatus::Set };
+        let value = VersionedValue {
+            value: "alive".to_owned(),
+            version,
+            status: DeletionStatus::Set,
+        };
         let keys = std::iter::once(("status".to_owned(), value));
-        self.chitchat.reset_node_state_if_update(&self.ids[n], keys, version, 0);
+        self.chitchat
+            .reset_node_state_if_update(&self.ids[n], keys, version, 0);
     }
 
     pub fn merge_unchanged(&mut self, operations: usize) {

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use foca::{Config, Foca, Member, NoCustomBroadcast, Notification, PostcardCodec, Runtime, State, Timer};
+use foca::{
+    Config, Foca, Member, NoCustomBroadcast, Notification, PostcardCodec, Runtime, State, Timer,
+};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -44,14 +46,24 @@ impl Table {
         let rng = SmallRng::seed_from_u64(1);
         let mut foca = Foca::new(peer(0), Config::new_lan(size), rng, PostcardCodec);
         let members = (1..MEMBERS).map(|n| Member::new(peer(n), 0, State::Alive));
-        foca.apply_many(members, false, Nowhere).expect("members of their own address");
-        Self { foca, incarnation: 0 }
+        foca.apply_many(members, false, Nowhere)
+            .expect("members of their own address");
+        Self {
+            foca,
+            incarnation: 0,
+        }
     }
 
     pub fn merge_unchanged(&mut self, operations: usize) {
         for n in 0..operations {
-            let member = Member::new(peer(1 + (n * 7_919) % (MEMBERS - 1)), self.incarnation, State::Alive);
-            self.foca.apply_many(std::iter::once(member), true, Nowhere).expect("a known member");
+            let member = Member::new(
+                peer(1 + (n * 7_919) % (MEMBERS - 1)),
+                self.incarnation,
+                State::Alive,
+            );
+            self.foca
+                .apply_many(std::iter::once(member), true, Nowhere)
+                .expect("a known member");
         }
     }
 
@@ -61,8 +73,14 @@ impl Table {
             if n % 2_000 == 0 {
                 self.incarnation += 1;
             }
-            let member = Member::new(peer(1 + (n * 7_919) % (MEMBERS - 1)), self.incarnation, State::Alive);
-            self.foca.apply_many(std::iter::once(member), true, Nowhere).expect("a known member");
+            let member = Member::new(
+                peer(1 + (n * 7_919) % (MEMBERS - 1)),
+                self.incarnation,
+                State::Alive,
+            );
+            self.foca
+                .apply_many(std::iter::once(member), true, Nowhere)
+                .expect("a known member");
         }
     }
 }

@@ -28,19 +28,29 @@ fn compare(row: &str, mut sides: Vec<Side<'_>>) {
     for ((who, _, _), spent) in sides.iter().zip(&mut spent) {
         let warm = &mut spent[1..];
         warm.sort_unstable_by(f64::total_cmp);
-        println!("{{\"row\":\"{row}\",\"who\":\"{who}\",\"ns\":{:.2}}}", warm[warm.len() / 2]);
+        println!(
+            "{{\"row\":\"{row}\",\"who\":\"{who}\",\"ns\":{:.2}}}",
+            warm[warm.len() / 2]
+        );
     }
 }
 
 fn main() {
-    let (mut table, mut foca, mut chitchat) =
-        (ours::Table::new(), foca_rival::Table::new(), chitchat_rival::Table::new());
+    let (mut table, mut foca, mut chitchat) = (
+        ours::Table::new(),
+        foca_rival::Table::new(),
+        chitchat_rival::Table::new(),
+    );
     compare(
         "merge unchanged",
         vec![
             ("palaver", 200_000, Box::new(|n| table.merge_unchanged(n))),
             ("foca", 4_000, Box::new(|n| foca.merge_unchanged(n))),
-            ("chitchat", 100_000, Box::new(|n| chitchat.merge_unchanged(n))),
+            (
+                "chitchat",
+                100_000,
+                Box::new(|n| chitchat.merge_unchanged(n)),
+            ),
         ],
     );
     compare(
@@ -52,8 +62,14 @@ fn main() {
         ],
     );
     let mut ingest = ours::Ingest::new();
-    compare("ingest unchanged", vec![("palaver", 200_000, Box::new(|n| ingest.unchanged(n)))]);
-    compare("ingest newer and queue", vec![("palaver", 100_000, Box::new(|n| ingest.newer(n)))]);
+    compare(
+        "ingest unchanged",
+        vec![("palaver", 200_000, Box::new(|n| ingest.unchanged(n)))],
+    );
+    compare(
+        "ingest newer and queue",
+        vec![("palaver", 100_000, Box::new(|n| ingest.newer(n)))],
+    );
     println!(
         "{{\"row\":\"memory of a million\",\"who\":\"palaver\",\"bytes\":{}}}",
         ours::memory_of(1_000_000)

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use palaver_core::{
-    BroadcastBuffer, ChangeKey, Entry, IdHashBuilder, MembershipTable, NodeId, Precedence, Priority, Status,
-    Time, queue_news, record,
+    BroadcastBuffer, ChangeKey, Entry, IdHashBuilder, MembershipTable, NodeId, Precedence,
+    Priority, Status, Time, queue_news, record,
 };
 
 use crate::MEMBERS;
@@ -18,14 +18,20 @@ fn alive(n: usize, incarnation: u64) -> Entry {
     id[..8].copy_from_slice(&(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     id[8..].copy_from_slice(&(n as u64).to_le_bytes());
     let precedence = Precedence::new(incarnation, Status::Alive).expect("a small incarnation");
-    Entry { id: NodeId::from_bytes(id), precedence, last_heartbeat: Time::ZERO }
+    Entry {
+        id: NodeId::from_bytes(id),
+        precedence,
+        last_heartbeat: Time::ZERO,
+    }
 }
 
 fn table(members: usize) -> MembershipTable {
     let own = alive(0, 0).id;
     let mut table = MembershipTable::new(own, 1 << 21, hasher()).expect("a bound in range");
     for n in 1..members {
-        table.merge(&[alive(n, 1)], Time::ZERO).expect("room for all");
+        table
+            .merge(&[alive(n, 1)], Time::ZERO)
+            .expect("room for all");
     }
     table
 }
@@ -47,13 +53,24 @@ pub struct Table {
 impl Table {
     pub fn new() -> Self {
         // In an order that the processor cannot guess, and without a division between two merges.
-        let entries = (0..MEMBERS - 1).map(|n| alive(1 + (n * 7_919) % (MEMBERS - 1), 1)).collect();
-        Self { table: table(MEMBERS), queue: buffer(), entries, incarnation: 1 }
+        let entries = (0..MEMBERS - 1)
+            .map(|n| alive(1 + (n * 7_919) % (MEMBERS - 1), 1))
+            .collect();
+        Self {
+            table: table(MEMBERS),
+            queue: buffer(),
+            entries,
+            incarnation: 1,
+        }
     }
 
     pub fn merge_unchanged(&mut self, operations: usize) {
         for entry in self.entries.iter().cycle().take(operations) {
-            black_box(self.table.merge(std::slice::from_ref(entry), Time::ZERO).expect("room"));
+            black_box(
+                self.table
+                    .merge(std::slice::from_ref(entry), Time::ZERO)
+                    .expect("room"),
+            );
         }
     }
 
@@ -61,12 +78,28 @@ impl Table {
         let mut bytes = Vec::with_capacity(record::STATUS_RECORD_LENGTH);
         for entry in self.entries.iter().cycle().take(operations) {
             self.incarnation += 1;
-            let precedence = Precedence::new(self.incarnation, Status::Alive).expect("a small incarnation");
-            for news in self.table.merge(&[Entry { precedence, ..*entry }], Time::ZERO).expect("room") {
+            let precedence =
+                Precedence::new(self.incarnation, Status::Alive).expect("a small incarnation");
+            for news in self
+                .table
+                .merge(
+                    &[Entry {
+                        precedence,
+                        ..*entry
+                    }],
+                    Time::ZERO,
+                )
+                .expect("room")
+            {
                 bytes.clear();
                 record::write_status(&mut bytes, &news.id, news.precedence);
-                let key = ChangeKey { kind: record::KIND_STATUS, subject: news.id };
-                self.queue.add_change(key, Priority::Alive, &bytes).expect("a short change");
+                let key = ChangeKey {
+                    kind: record::KIND_STATUS,
+                    subject: news.id,
+                };
+                self.queue
+                    .add_change(key, Priority::Alive, &bytes)
+                    .expect("a short change");
             }
         }
     }
@@ -77,20 +110,25 @@ pub struct Ingest {
     table: MembershipTable,
     queue: BroadcastBuffer,
     packets: Vec<Vec<u8>>,
-    incarnation: u64,
 }
 
 impl Ingest {
     pub fn new() -> Self {
-        Self { table: table(MEMBERS), queue: buffer(), packets: packets(1), incarnation: 1 }
+        Self {
+            table: table(MEMBERS),
+            queue: buffer(),
+            packets: packets(1),
+        }
     }
 
     pub fn unchanged(&mut self, operations: usize) {
-        let packets = packets(self.incarnation);
-        self.packets = packets;
         for n in 0..operations / 8 {
             let packet = &self.packets[(n * 7_919) % self.packets.len()];
-            black_box(self.table.merge_bytes(packet, Time::ZERO).expect("good bytes"));
+            black_box(
+                self.table
+                    .merge_bytes(packet, Time::ZERO)
+                    .expect("good bytes"),
+            );
         }
     }
 
@@ -98,14 +136,27 @@ impl Ingest {
         let own = self.table.self_id();
         let mut left = operations / 8;
         while left > 0 {
-            self.incarnation += 1;
-            self.packets = packets(self.incarnation);
-            for packet in self.packets.iter().take(left) {
-                let merged = self.table.merge_bytes(packet, Time::ZERO).expect("good bytes");
+            for packet in self.packets.iter_mut().take(left) {
+                raise(packet);
+                let merged = self
+                    .table
+                    .merge_bytes(packet, Time::ZERO)
+                    .expect("good bytes");
                 queue_news(&mut self.queue, &merged.news, &own).expect("good records");
             }
             left = left.saturating_sub(self.packets.len());
         }
+    }
+}
+
+/// Raises the incarnations of a packet of status records where they stand: memberlist's packets are made outside the
+/// measurement too.
+fn raise(packet: &mut [u8]) {
+    for record in packet.chunks_exact_mut(record::STATUS_RECORD_LENGTH) {
+        let (_, precedence) = record
+            .split_last_chunk_mut::<8>()
+            .expect("a status record ends with its precedence");
+        *precedence = (u64::from_le_bytes(*precedence) + 8).to_le_bytes();
     }
 }
 
@@ -134,7 +185,10 @@ pub fn memory_of(members: usize) -> usize {
 
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: usize =
-        statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
+    let pages: usize = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number of pages");
     pages * 4096
 }
