@@ -318,16 +318,19 @@ class MsgpackCodec(Codec):
         if head is None:
             head = b"\x83" + b"".join(map(self._encode, ("jsonrpc", "2.0", "method", method, "params")))
             self._heads[method] = head
-        count, rest = _map_header(body)
-        fields = count + 3
-        size = bytes([0x80 | fields]) if fields < 16 else b"\xde" + fields.to_bytes(2, "big")
-        keys = self._epoch_seq_prev
-        encode = self._encode
+        keys, encode = self._epoch_seq_prev, self._encode
+        first = body[0]
+        if 0x80 <= first < 0x8D:  # a map of so few fields that three more keep its header a byte
+            size, rest = _ONE_BYTE[first + 3], 1
+        else:
+            count, rest = _map_header(body)
+            size = b"\xde" + (count + 3).to_bytes(2, "big")
         return b"".join(
             (head, size, keys[0], encode(epoch), keys[1], encode(seq), keys[2], encode(prev), body[rest:])
         )
 
 
+_ONE_BYTE: Final = tuple(bytes((each,)) for each in range(256))
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 

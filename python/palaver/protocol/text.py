@@ -32,23 +32,24 @@ def fault_of(text: str) -> str | None:
 
 def is_clean(value: Any) -> bool:
     """Whether all text in a decoded value keeps the rule. Values of an object may have several lines, its keys not."""
-    kind = type(value)
-    if kind is str:
-        return fault_of(value) is None
-    if kind is list:
-        return all(map(is_clean, value))
-    if kind is dict:
-        return all(map(is_clean, value)) and all(map(_is_clean_below, value.values()))
-    if isinstance(value, Struct):
-        fields = _FIELDS.get(kind)
-        if fields is None:
-            fields = _FIELDS[kind] = _fields_of(kind)
+    fields = _FIELDS.get(type(value))
+    if fields is not None:
         for field in fields(value):
             if field.__class__ is str:
                 if not (field.isascii() and field.isprintable()) and fault_of(field) is not None:
                     return False
             elif field.__class__ not in _NO_TEXT and not is_clean(field):
                 return False
+        return True
+    if isinstance(value, str):
+        return fault_of(value) is None
+    if isinstance(value, list):
+        return all(map(is_clean, value))
+    if isinstance(value, dict):
+        return all(map(is_clean, value)) and all(map(_is_clean_below, value.values()))
+    if isinstance(value, Struct):
+        _FIELDS[type(value)] = _fields_of(type(value))
+        return is_clean(value)
     return True
 
 
