@@ -55,6 +55,8 @@ class Claims(Struct, frozen=True):
     attributes: dict[str, str] = {}
     issued_at: float | None = None
     token_id: str = ""
+    decided_at: float | None = None
+    """When an issuer decided on it: a token that a node made from another has the time of that one's."""
 
     def wire_grants(self) -> dict[str, Any]:
         grants: dict[str, Any] = msgspec.to_builtins(self.grants)

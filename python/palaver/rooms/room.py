@@ -13,6 +13,7 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
+from palaver.rooms.demotions import Demotions
 from palaver.rooms.faults import Faults
 from palaver.rooms.knocks import Knocks
 from palaver.rooms.log import Entry, RoomLog
@@ -64,6 +65,7 @@ class Room:
         self.links: dict[tuple[str, str, str], PeerLink] = {}
         """(transport, smaller peer, larger peer) → peer-to-peer connection."""
         self.mutes = Mutes()
+        self.demotions = Demotions()
         self.lock: RoomLock | None = None
         self.knocks = Knocks()
         self.timers: dict[Literal["empty", "end"], Timer] = {}

@@ -11,6 +11,7 @@ from msgspec import Struct
 from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
+from palaver.protocol.types import Role
 from palaver.rooms.faults import Faults
 from palaver.rooms.log import RoomLog
 from palaver.rooms.observer import Observation, Observer
@@ -89,6 +90,11 @@ class SessionManager:
 
     # --- seats ---
 
+    def role_at(self, room: str, claims: Claims) -> Role:
+        """The role that the holder of a token would join a room with."""
+        known = self.rooms.get(room)
+        return claims.role if known is None else known.demotions.role_of(claims)
+
     def check_seat(self, request: SeatRequest) -> None:
         """Raises ProtocolError (node_draining, room_full, limit, conflict) where `create_or_join` would; changes nothing."""
         if self.draining:
@@ -126,7 +132,7 @@ class SessionManager:
             identity=claims.identity,
             name=claims.name if request.name is None else request.name,
             attributes=request.all_attributes,
-            role=claims.role,
+            role=room.demotions.role_of(claims),
             grants=claims.grants,
             subscribe=request.subscribe,
         )

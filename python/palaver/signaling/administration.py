@@ -15,6 +15,7 @@ from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.room_admin import KickUser, KickUserResult, VersionResult
+from palaver.protocol.types import Role
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK
 from palaver.rooms.room import Room, RoomLock
@@ -66,6 +67,12 @@ class Administration:
             raise ProtocolError("conflict", "the room has changed meanwhile", version=room.version)
         changed = room.set_lock(lock, by=actor.peer)
         return VersionResult(room.version, changed)
+
+    def set_role(self, room: Room, target: Participant, role: Role, by: str) -> None:
+        """Changes a role; one that is below the token's also holds when the target joins again (see Demotions)."""
+        room.set_role(target, role, by=by)
+        if target.session.claims is not None:
+            room.demotions.note(target.session.claims, role, self._wall())
 
     def kick(self, room: Room, params: KickUser, actor: Principal) -> KickUserResult:
         """Ends a stay; with `ban` it cannot begin again, with `revokeBefore` the tokens of before are void.

@@ -67,10 +67,11 @@ class Publishing:
         named = [each.id for each in producers if each.id is not None]
         if len(set(named)) < len(named):
             raise ProtocolError("invalid_params", "two producers have the same id", path="$.producers")
+        role = self._sessions.role_at(request.room, request.claims)
         seat = room.peer_of.get(request.claims.identity) if room is not None else None
         own = room.participants[seat].producers if room is not None and seat is not None else {}
         for producer in producers:
-            self.check(request.claims.grants, request.claims.role, producer)
+            self.check(request.claims.grants, role, producer)
             if producer.id is None or room is None or producer.id in own:
                 continue
             if room.producers.is_taken(request.claims.identity, producer.id):

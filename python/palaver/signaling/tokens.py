@@ -43,6 +43,7 @@ class _Payload(Struct):
     exp: Seconds
     nbf: Seconds | None = None
     iat: Seconds | None = None
+    orig_iat: Seconds | None = None
     jti: Annotated[str, Meta(max_length=128)] | None = None
     aud: str | list[str] | None = None
     name: Text | None = None
@@ -119,6 +120,7 @@ class TokenVerifier:
             "name": claims.name,
             "attributes": claims.attributes,
             "video": video,
+            "orig_iat": claims.decided_at or 0,
             **({"jti": claims.token_id} if claims.token_id else {}),
             **({"aud": self._settings.audience} if self._settings.audience else {}),
             **top,
@@ -211,6 +213,7 @@ def _claims(payload: _Payload, key_id: str) -> Claims:
         attributes=payload.attributes or {},
         issued_at=payload.iat,
         token_id=payload.jti or "",
+        decided_at=payload.iat if payload.orig_iat is None else payload.orig_iat,
     )
 
 

@@ -244,6 +244,46 @@ def test_set_role_up_to_ones_own(stage: Stage, owner: Client) -> None:
     assert bob.call("lockRoom")["changed"] is True
 
 
+def test_a_demotion_outlives_the_seat_but_not_a_newer_token(stage: Stage, owner: Client) -> None:
+    stage.advance(2)
+    old = stage.token("mo", role="moderator")
+    moderator = stage.connect()
+    moderator.join(token=old)
+    stage.advance(2)
+    owner.call("setRole", peer=moderator.peer, role="observer")
+    again = stage.connect()
+    assert again.join(token=old)["you"]["role"] == "observer"
+    with pytest.raises(Refusal, match="forbidden"):
+        again.call("kickUser", peer=owner.peer)
+    producers = [{"transport": "t", "kind": "audio", "source": "microphone"}]
+    with pytest.raises(Refusal, match="forbidden"):
+        stage.connect().call("join", room="room", token=old, producers=producers)
+    refreshed = again.call("refreshToken")["token"]
+    assert stage.connect().join(token=refreshed)["you"]["role"] == "observer"
+    owner.call("lockRoom", admit=["mo"])
+    elsewhere = stage.connect()
+    elsewhere.call("auth", token=old)
+    stage.advance(2)
+    refreshed = elsewhere.call("refreshToken")["token"]
+    last = stage.connect()
+    assert last.join(token=refreshed)["you"]["role"] == "observer"
+    last.call("leave")
+    owner.call("lockRoom")
+    with pytest.raises(Refusal, match="room_locked"):
+        stage.connect().call("join", room="room", token=old)
+    owner.call("unlockRoom")
+    stage.advance(2)
+    assert stage.connect().join(token=stage.token("mo", role="moderator"))["you"]["role"] == "moderator"
+    assert stage.connect().join("elsewhere", token=old)["you"]["role"] == "moderator"
+
+
+def test_a_demotion_that_is_taken_back_is_forgotten(stage: Stage, owner: Client) -> None:
+    moderator = stage.enter("mo", role="moderator")
+    for role in ("participant", "moderator"):
+        owner.call("setRole", peer=moderator.peer, role=role)
+    assert stage.connect().join(token=stage.token("mo", role="moderator"))["you"]["role"] == "moderator"
+
+
 def test_the_last_owner_stays(stage: Stage, owner: Client) -> None:
     with pytest.raises(Refusal, match="conflict"):
         owner.call("setRole", peer=owner.peer, role="participant")

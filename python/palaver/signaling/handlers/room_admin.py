@@ -60,7 +60,7 @@ class RoomAdminHandler:
         owners = [each for each in room.participants.values() if each.role == "owner"]
         if owners == [target] and params.role != "owner":
             raise ProtocolError("conflict", "the last owner stays an owner", path="$.role")
-        room.set_role(target, params.role, by=actor.peer)
+        self._administration.set_role(room, target, params.role, actor.peer)
         return SetRoleResult(target.role, target.effective_grants, room.version)
 
     def _moderated(self, message: Message) -> tuple[Room, Participant]:

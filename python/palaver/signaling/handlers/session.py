@@ -165,7 +165,7 @@ class SessionHandler:
         lock = room.lock if room is not None else None
         if room is None or lock is None or claims.identity in room.peer_of or claims.identity in lock.admit:
             return
-        if RANK[claims.role] >= RANK["moderator"]:
+        if RANK[room.demotions.role_of(claims)] >= RANK["moderator"]:
             return
         if lock.mode == "knock" and room.knocks.admit(claims.identity, now):
             name = claims.name if request.name is None else request.name
