@@ -1,7 +1,8 @@
 """The native core beside its rivals: one table of our figure, the rival's, the ratio, the bar, and whether it is met.
 
 Everything runs by turns in one run on one machine: the Rust rivals in one process with ours, memberlist (Go) and the
-Python side in turn with them, several rounds, medians. `--write` puts the table into docs/benchmarks.md.
+Python side in turn with them, several rounds, medians. `--write` puts the table into docs/benchmarks.md and the plot
+next to it.
 """
 
 import argparse
@@ -18,10 +19,14 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import matplotlib
+from matplotlib import pyplot
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEERS = HERE / "peers"
 PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "benchmarks.svg"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 BUILT = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
@@ -46,15 +51,16 @@ class Line(NamedTuple):
 
 PY = "py/test_"
 LINES = (
-    Line("merge, unchanged, decoded", "merge unchanged/palaver", "merge unchanged/foca", 15, 300),
-    Line("merge, unchanged, decoded", "merge unchanged/palaver", "merge unchanged/chitchat"),
-    Line("ingest, unchanged, a record of a packet of 8", "ingest unchanged/palaver",
+    Line("table only: merge, unchanged", "merge unchanged/palaver", "merge unchanged/foca", 15, 300),
+    Line("table only: merge, unchanged", "merge unchanged/palaver", "merge unchanged/chitchat"),
+    Line("whole ingest, unchanged, a record of a packet of 8", "ingest unchanged/palaver",
          "ingest unchanged/memberlist", times=20),
-    Line("merge, newer, queued", "merge newer and queue/palaver", "merge newer and queue/foca", 150, 50),
-    Line("merge, newer (chitchat queues nothing)", "merge newer and queue/palaver",
+    Line("table only: merge, newer, queued", "merge newer and queue/palaver", "merge newer and queue/foca", 150, 50),
+    Line("table only: merge, newer (chitchat queues nothing)", "merge newer and queue/palaver",
          "merge newer and queue/chitchat"),
-    Line("ingest, newer, queued, a record of a packet of 8", "ingest newer and queue/palaver",
+    Line("whole ingest, newer, queued, a record of a packet of 8", "ingest newer and queue/palaver",
          "ingest newer and queue/memberlist", times=50),
+    Line("whole ingest, signed: a newer beat of a packet of 8", "bench/ingest/8 signed beats", share=8),
     Line("datagram of 8 in → full datagram out, nothing new", "bench/datagram of 8/in and out, nothing new", within=2_000),
     Line("dict merge of 10,000 from Python", PY + "palaver_merges_a_dict",
          PY + "naive_table_merges_a_dict", times=3, share=1e4, rival_share=1e4),
@@ -69,10 +75,13 @@ LINES = (
     Line("verify one, trusted key", PY + "palaver_verifies_one_of_a_trusted_key",
          PY + "cryptography_verifies_one", times=3),
     Line("verify one, unknown key", PY + "palaver_verifies_one", PY + "pynacl_verifies_one"),
+    Line("verify one, trusted key", PY + "palaver_verifies_one_of_a_trusted_key", PY + "pynacl_verifies_one"),
     Line("verify, each of 64, unknown keys", PY + "palaver_verifies_64[unknown]",
          PY + "cryptography_verifies_one", times=6, share=64),
     Line("verify, each of 64, trusted keys", PY + "palaver_verifies_64[trusted]",
          PY + "cryptography_verifies_one", times=6, share=64),
+    Line("verify, each of 64, trusted keys", PY + "palaver_verifies_64[trusted]",
+         PY + "pynacl_verifies_one", share=64),
     Line("seal a packet of 1,050 B for one peer", "bench/pairwise/seal 1050 bytes"),
     Line("open a packet of 1,050 B", "bench/pairwise/open 1050 bytes"),
     Line("log append of 96 B, from Python, group commit", PY + "append_96_bytes[interval]", within=1_500),
@@ -162,9 +171,7 @@ def row(line: Line, figures: Figures) -> list[str]:
         met &= ours <= line.within
     if line.rival in figures:
         theirs = figures[line.rival] / line.rival_share
-        who = line.rival.removeprefix(PY).rpartition("/")[2].split("_")[0]
-        who = {"look": "naive Python", "naive": "naive Python"}.get(who, who)
-        cells += [f"{who} {shown(theirs)}", f"{theirs / ours:.3g}×"]
+        cells += [f"{rival_of(line)} {shown(theirs)}", f"{theirs / ours:.3g}×"]
         met &= theirs >= line.times * ours
     else:
         cells += ["skipped" if line.rival else "", ""]
@@ -176,6 +183,39 @@ def row(line: Line, figures: Figures) -> list[str]:
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def plot(figures: Figures, facts: str) -> None:
+    """Two panels: how many times as long each rival takes, with our bars, and how the cost grows with n."""
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "palaver", "svg.fonttype": "none", "font.size": 8})
+    compared = [line for line in LINES if line.ours in figures and line.rival in figures][::-1]
+    figure, (ratios, growth) = pyplot.subplots(
+        2, 1, figsize=(9, 10), height_ratios=(3, 2), layout="constrained"
+    )
+    for at, line in enumerate(compared):
+        ratio = figures[line.rival] / line.rival_share / (figures[line.ours] / line.share)
+        ratios.barh(at, ratio, color="tab:green" if ratio >= line.times else "tab:orange")
+        ratios.annotate(f" {ratio:.3g}×", (ratio, at), va="center")
+        if line.times:
+            ratios.plot([line.times] * 2, [at - 0.45, at + 0.45], color="black")
+    ratios.set_yticks(range(len(compared)), [f"{line.what} / {rival_of(line)}" for line in compared])
+    ratios.set(xscale="log", xlabel="times as long as ours takes (black: the bar we set)")
+    ratios.margins(x=0.15, y=0.01)
+    for what, name in GROWTH:
+        growth.plot(SIZES, [figures[name.format(size)] for size in SIZES], marker="o", label=what)
+    growth.set(xscale="log", yscale="log", xlabel="n: members, ids or changes", ylabel="ns for one operation")
+    memory = figures["memory of a million/palaver"]
+    growth.set_title(f"A table of a million members takes {memory / 1e6:.0f} MB (bar: 200 MB)")
+    growth.legend()
+    figure.suptitle(facts.replace("`", ""))
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+def rival_of(line: Line) -> str:
+    """The name under which a rival is shown."""
+    who = line.rival.removeprefix(PY).rpartition("/")[2].split("_")[0]
+    return {"look": "naive Python", "naive": "naive Python"}.get(who, who)
 
 
 def machine() -> str:
@@ -203,7 +243,9 @@ def main() -> None:
         facts = f"`make bench-core`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}."
         before, _, after = PAGE.read_text().partition("<!-- measured -->\n")
         after = after.partition("<!-- end -->")[2]
-        measured = f"{facts}{notes}\n\n{bars}\n\n## Growth\n\n{growth}\n"
+        plot(figures, facts)
+        picture = f"![ratios and growth]({PLOT.name})"
+        measured = f"{facts}{notes}\n\n{bars}\n\n## Growth\n\n{growth}\n\n{picture}\n"
         PAGE.write_text(f"{before}<!-- measured -->\n{measured}<!-- end -->{after}")
 
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use palaver_core::{
-    BroadcastBuffer, ChangeKey, ClusterTag, Entry, FanoutStrategy, IdHashBuilder, KeyManager, LogWriter,
-    MembershipTable, MessageCache, MessageId, NodeId, PairwiseLinks, Precedence, Priority, Signed, Status,
-    Time, queue_news, record, replay, verify, verify_batch,
+    Beat, BroadcastBuffer, ChangeKey, ClusterTag, Entry, FanoutStrategy, IdHashBuilder, KeyManager,
+    LogWriter, MembershipTable, MessageCache, MessageId, NodeId, PairwiseLinks, Precedence, Priority, Signed,
+    Status, Time, Vitals, queue_news, record, replay, verify, verify_batch,
 };
 
 const MEMBERS: usize = 10_000;
@@ -91,6 +91,31 @@ fn merge(c: &mut Criterion) {
                 add(&mut queue, &news);
             }
         });
+    });
+    group.finish();
+}
+
+/// The whole way of what is signed: decode, verify in one batch, merge, queue.
+fn ingest(c: &mut Criterion) {
+    let signers: Vec<_> = (1..=8).map(|n| KeyManager::from_seed(&[n; 32])).collect();
+    let (mut table, mut queue, mut seq) = (table(&[]), buffer(0), 0);
+    let own = table.self_id();
+    let mut packet = || {
+        seq += 1;
+        let vitals = Vitals { load: 1, sessions: 2, draining: false };
+        let framed = |keys| Beat::sign(keys, 1, seq, vitals).unwrap().framed();
+        signers.iter().flat_map(framed).collect::<Vec<u8>>()
+    };
+    let mut group = c.benchmark_group("ingest");
+    group.bench_function("8 signed beats", |b| {
+        b.iter_batched(
+            &mut packet,
+            |packet| {
+                let merged = table.merge_bytes(&packet, Time::ZERO).unwrap();
+                queue_news(&mut queue, &merged.news, &own).unwrap();
+            },
+            BatchSize::SmallInput,
+        );
     });
     group.finish();
 }
@@ -255,6 +280,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(500));
-    targets = merge, datagram, dedup, pick, fill, signatures, pairwise, log
+    targets = merge, ingest, datagram, dedup, pick, fill, signatures, pairwise, log
 }
 criterion_main!(all);
