@@ -245,6 +245,32 @@ mod tests {
     }
 
     #[test]
+    fn the_lists_of_keys_are_bounded_and_refusing_one_more_changes_nothing() {
+        use curve25519_dalek::constants::ED25519_BASEPOINT_POINT as BASE;
+
+        let mut manager = manager(1);
+        let mut point = BASE;
+        let mut next_key = || {
+            point += BASE;
+            point.compress().to_bytes()
+        };
+        for _ in 0..KeyManager::MAX_KEYS {
+            assert_eq!(manager.trust(&next_key()), Ok(true));
+        }
+        let one_more = next_key();
+        assert!(matches!(manager.trust(&one_more), Err(Error::Full { .. })));
+        assert_eq!(manager.is_trusted(&one_more), Ok(false));
+        assert_eq!(manager.trust(&(BASE + BASE).compress().to_bytes()), Ok(true)); // as before
+        for n in 0..KeyManager::MAX_KEYS as u64 {
+            let mut key = [0xAA; 32];
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            manager.revoke(&key).unwrap();
+        }
+        assert!(matches!(manager.revoke(&one_more), Err(Error::Full { .. })));
+        assert_eq!(manager.trusted.len(), KeyManager::MAX_KEYS);
+    }
+
+    #[test]
     fn only_a_key_can_be_trusted() {
         assert!(matches!(manager(1).trust(b"short"), Err(Error::Length { .. })));
         assert_eq!(manager(1).trust(&[0; 32]), Err(Error::PublicKey));
