@@ -108,7 +108,7 @@ impl EngineConfig {
             view_window: 0.1,
             leave_acknowledgements: 8,
             leave_timeout: 5.0,
-            flaps_allowed: 3.0,
+            flaps_allowed: 1.0,
             max_members: 1 << 16,
             max_links: 1 << 16,
             packet_bytes: 1_200,

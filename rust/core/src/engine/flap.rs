@@ -22,7 +22,7 @@ struct Flap {
 }
 
 /// In seconds.
-const FORGIVEN: f64 = 20.0;
+const FORGIVEN: f64 = 60.0;
 const LOOK_AGAIN: f64 = 5.0;
 const MAX_REPORTED: usize = 1 << 10;
 

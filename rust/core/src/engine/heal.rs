@@ -86,9 +86,12 @@ impl Engine {
 
     /// Takes up what an earlier life knew: what is fresh enough is believed, of the rest the addresses are used.
     pub(super) fn restore(&mut self, records: &[u8], output: &mut Output) -> Result<(), Error> {
+        if let Some(Err(error)) = record::split(records).find(Result::is_err) {
+            return Err(error);
+        }
         let mut addresses = Vec::new();
-        for part in record::split(records) {
-            let part = part?;
+        self.restoring = true;
+        for part in record::split(records).map_while(Result::ok) {
             // Too old or no longer admitted is no fault here: the address is still good for asking.
             let _ = self.take(&part, output);
             if part.kind == record::KIND_NODE
@@ -99,6 +102,7 @@ impl Engine {
                 addresses.extend(contact.address);
             }
         }
+        self.restoring = false;
         let keep = self.fanout.select(addresses.len(), super::EngineConfig::MAX_SEEDS);
         self.seeds.remembered = keep.into_iter().map(|index| addresses[index]).collect();
         Ok(())

@@ -245,6 +245,9 @@ impl Engine {
         priority: Priority,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        if self.restoring {
+            return; // it comes from there, and others know it
+        }
         let start = self.journal.len();
         write(&mut self.journal);
         let bytes = self.journal[start..].to_vec();
@@ -273,8 +276,8 @@ impl Engine {
             self.order.remove(id);
             self.suspicions.drop(id);
         }
-        self.note_flap(id, before.map(Precedence::status), status);
         self.buffer.set_members(self.order.members().len() + 1);
-        self.note_view(id, before.map(Precedence::status));
+        self.note_view(id, before.map(Precedence::status)); // as it was before it was damped
+        self.note_flap(id, before.map(Precedence::status), status);
     }
 }

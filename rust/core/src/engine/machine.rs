@@ -69,6 +69,8 @@ pub struct Engine {
     pub(super) counters: Counters,
     /// Records joined in this call, for the log.
     pub(super) journal: Vec<u8>,
+    /// What is joined comes from the log.
+    pub(super) restoring: bool,
 }
 
 /// What the node says of itself.
@@ -149,6 +151,7 @@ impl Engine {
             views: Views::new(hasher),
             counters: Counters::default(),
             journal: Vec::new(),
+            restoring: false,
             timers: Timers::default(),
             config,
             identity,

@@ -8,6 +8,7 @@ use crate::{Status, Time};
 pub(super) struct Partition {
     by_status: [usize; 6],
     since: Option<Time>,
+    ended: Option<Time>,
 }
 
 /// A cluster of few can lose this many without a word of partitions.
@@ -30,9 +31,11 @@ impl Partition {
         self.by_status[status as usize]
     }
 
-    /// Whether no member is declared dead now.
-    pub(super) fn holds_deaths(&self, now: Time, longest: f64) -> bool {
+    /// Whether no member is declared dead now: while a partition is suspected, but not for longer than `longest`, and for
+    /// `grace` seconds after, in which those who were out of reach can answer.
+    pub(super) fn holds_deaths(&self, now: Time, longest: f64, grace: f64) -> bool {
         self.since.is_some_and(|since| now.since(since) < longest)
+            || self.ended.is_some_and(|ended| now.since(ended) < grace)
     }
 
     pub(super) fn is_suspected(&self) -> bool {
@@ -54,6 +57,7 @@ impl Engine {
             output.events.push(Event::PartitionSuspected { unreachable, members: others + 1 });
         } else if !many && self.partition.since.is_some() {
             self.partition.since = None;
+            self.partition.ended = Some(self.clock.now);
             output.events.push(Event::PartitionEnded);
         }
     }

@@ -188,10 +188,12 @@ impl Engine {
         let Some(standing) = standing.filter(|held| held.incarnation() == probe.incarnation) else {
             return; // it has spoken meanwhile
         };
-        if standing.status() != Status::Alive {
+        let confirms =
+            self.config.rules.detection != Detection::Observers && standing.status() == Status::Suspect;
+        if standing.status() != Status::Alive && !confirms {
             return; // nobody expected an answer
         }
-        if probe.regular {
+        if probe.regular && !confirms {
             self.counters.probes_failed += 1;
             // Where others answered that they have none either, the fault is the target's (Lifeguard §III-A).
             let missing = probe.asked.len() - probe.nacks.min(probe.asked.len());

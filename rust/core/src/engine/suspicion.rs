@@ -44,6 +44,9 @@ const SUSPICION_AGE: f64 = 30.0;
 /// The observers are told the same again after so many seconds at the earliest.
 const TELL_AGAIN: f64 = 2.0;
 
+/// A held death is looked at again after so many seconds at the earliest.
+const HELD_AGAIN: f64 = 2.0;
+
 /// How long to wait for an accuser from a second zone, in seconds.
 const ZONE_PATIENCE: f64 = 1.0;
 
@@ -299,8 +302,6 @@ impl Engine {
     /// Sets the time after which an unreachable member is dead: Lifeguard's, shrunk by independent confirmations
     /// (Lifeguard §III-B).
     pub(super) fn await_death(&mut self, subject: &NodeId, incarnation: u64, accusers: usize) {
-        let members = (self.order.members().len() + 1) as f64;
-        let scale = (ln(members) / LN_10).max(1.0) * self.config.probe_interval;
         let (least, most, needed) = match self.config.rules.detection {
             Detection::Observers => {
                 (self.config.dead_factor, self.config.dead_factor_unconfirmed, self.config.quorum - 1)
@@ -316,8 +317,14 @@ impl Engine {
             Detection::Observers => 1.0 + 0.2 * self.chance.unit(),
             Detection::Memberlist | Detection::Swim => 1.0,
         };
-        let wait = least * scale * factor * jitter;
+        let wait = least * self.time_scale() * factor * jitter;
         self.timers.set(self.clock.after(wait), Timer::Death(*subject, incarnation));
+    }
+
+    /// What the times of suspicion grow with: the periods that news needs to reach all.
+    fn time_scale(&self) -> f64 {
+        let members = (self.order.members().len() + 1) as f64;
+        (ln(members) / LN_10).max(1.0) * self.config.probe_interval
     }
 
     /// The time of an unreachable member is up.
@@ -331,8 +338,10 @@ impl Engine {
             return;
         }
         self.watch_partition(output);
-        if self.partition.holds_deaths(self.clock.now, self.config.partition_hold) {
-            self.timers.set(self.clock.after(1.0), Timer::Death(subject, incarnation));
+        let grace = self.config.dead_factor * self.time_scale();
+        if self.partition.holds_deaths(self.clock.now, self.config.partition_hold, grace) {
+            let again = HELD_AGAIN * (1.0 + self.chance.unit());
+            self.timers.set(self.clock.after(again), Timer::Death(subject, incarnation));
             return;
         }
         if let Ok(dead) = Precedence::new(incarnation, Status::Dead) {

@@ -38,6 +38,9 @@ pub(super) enum Timer {
     Beat,
 }
 
+/// What may be lost when a time goes to the caller's clock and back, in seconds: so that at its own deadline a timer is due.
+const ROUNDING: f64 = 1e-6;
+
 /// The timers of one engine, in its own time: see `Clock`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Timers {
@@ -60,7 +63,7 @@ impl Timers {
 
     /// The next that is due at `now`.
     pub(super) fn pop(&mut self, now: Time) -> Option<Timer> {
-        if self.next()? > now {
+        if self.next()?.seconds() > now.seconds() + ROUNDING {
             return None;
         }
         self.heap.pop().map(|Reverse((.., timer))| timer)
@@ -141,5 +144,23 @@ mod tests {
         assert_eq!(clock.advance(time(32.0), Some(time(12.0)), 1.0), Some(20.0));
         assert_eq!(clock.now, time(12.0));
         assert_eq!(clock.outer(time(13.0)), time(33.0));
+    }
+
+    #[test]
+    fn a_timer_is_due_at_its_own_deadline_whatever_the_pauses_were() {
+        let mut clock = Clock::new(time(0.1), 0);
+        let mut chance = crate::chance::Chance::new(1);
+        let mut now = 0.1;
+        for _ in 0..1_000 {
+            let mut timers = Timers::default();
+            timers.set(clock.after(chance.unit()), Timer::Heal);
+            now += 3.0 * chance.unit();
+            clock.advance(time(now), timers.next(), 1.0);
+            if let Some(due) = timers.next() {
+                now = now.max(clock.outer(due).seconds());
+                clock.advance(time(now), timers.next(), 1.0);
+                assert_eq!(timers.pop(clock.now), Some(Timer::Heal));
+            }
+        }
     }
 }
