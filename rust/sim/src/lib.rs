@@ -2,9 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod chance;
+mod measure;
 mod network;
+mod run;
+mod scenario;
+mod timeline;
 mod world;
 
 pub use chance::Chance;
+pub use measure::{Report, Sample};
 pub use network::{LinkQuality, NodeLinks};
+pub use run::{Options, configuration, run};
+pub use scenario::{Bar, Fault, Of, Rival, Scenario, Some as SomeNodes, Start};
 pub use world::{Disk, EPOCH_MILLIS, START, SimNode, Told, World};

@@ -47,6 +47,8 @@ pub struct SimNode {
     pub links: NodeLinks,
     /// Until when it does nothing.
     pub blocked_until: f64,
+    /// Until when what it sends and receives is held up, while its timers go on.
+    pub muffled_until: f64,
     /// By how many seconds its wall clock is wrong.
     pub clock_error: f64,
     /// Everything takes this much longer on it, in seconds.
@@ -157,6 +159,7 @@ impl World {
             address: SocketAddr::from((ip, PORT)),
             links: NodeLinks { zone, ..NodeLinks::default() },
             blocked_until: 0.0,
+            muffled_until: 0.0,
             clock_error: 0.0,
             slowness: 0.0,
             disk: Disk::default(),
@@ -224,6 +227,7 @@ impl World {
         place.wake = f64::INFINITY;
         place.waiting.clear();
         place.blocked_until = 0.0;
+        place.muffled_until = 0.0;
         self.schedule(node);
         Ok(())
     }
@@ -249,6 +253,13 @@ impl World {
     /// Lets a node do nothing for so many seconds; what arrives waits in its socket.
     pub fn block(&mut self, node: usize, seconds: f64) {
         self.nodes[node].blocked_until = self.now + seconds;
+        self.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
+    }
+
+    /// Holds up what a node sends and receives for so many seconds, while its timers go on: the slow message processing of
+    /// the Lifeguard paper (§V-C).
+    pub fn muffle(&mut self, node: usize, seconds: f64) {
+        self.nodes[node].muffled_until = self.now + seconds;
         self.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
     }
 
@@ -315,7 +326,7 @@ impl World {
         if place.engine.is_none() {
             return;
         }
-        if place.blocked_until > self.now {
+        if place.blocked_until.max(place.muffled_until) > self.now {
             if place.waiting.len() < SOCKET_BUFFER || arrival.stream {
                 place.waiting.push_back(arrival);
             }
@@ -342,9 +353,11 @@ impl World {
     }
 
     fn unblocks(&mut self, node: usize, watch: &mut dyn FnMut(&Told<'_>)) {
-        if self.nodes[node].blocked_until > self.now {
+        if self.nodes[node].blocked_until.max(self.nodes[node].muffled_until) > self.now {
             return;
         }
+        // Timers first, as a process finds them that stood still: what has come meanwhile is still in the socket.
+        self.handle(node, Input::Deadline, watch);
         while let Some(arrival) = self.nodes[node].waiting.pop_front() {
             let Arrival { from, bytes, stream } = arrival;
             let input = if stream {
@@ -392,7 +405,8 @@ impl World {
                 capture.push((to, stream, transmission.bytes.clone()));
             }
             let (source, target) = (self.nodes[node].links, self.nodes[to].links);
-            let late = self.nodes[node].slowness + self.nodes[to].slowness;
+            let held_up = (self.nodes[node].muffled_until - self.now).max(0.0);
+            let late = self.nodes[node].slowness + self.nodes[to].slowness + held_up;
             let delays = if stream {
                 [network::stream(&self.quality, &source, &target, &mut self.chance), None]
             } else {
