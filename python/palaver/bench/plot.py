@@ -48,11 +48,7 @@ def plot(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     """An SVG document."""
     across = _scale(x, LEFT, WIDTH - RIGHT)
     up = _scale(y, HEIGHT - BOTTOM, TOP)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{LEFT}" y="24" font-size="15">{escape(title)}</text>',
-    ]
+    parts = _head(title, HEIGHT, LEFT)
     for tick in x.ticks:
         at = f"{across(tick):.1f}"
         parts.append(f'<path d="M{at} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
@@ -83,6 +79,34 @@ def plot(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
 def _scale(axis: Axis, begin: float, end: float) -> Callable[[float], float]:
     low, high = axis.place(axis.ticks[0]), axis.place(axis.ticks[-1])
     return lambda value: begin + (axis.place(value) - low) / ((high - low) or 1.0) * (end - begin)
+
+
+class Bar(NamedTuple):
+    name: str
+    value: float
+
+
+def bars(title: str, unit: str, values: Sequence[Bar], ours: str) -> str:
+    """An SVG document with a bar for each value; that of `ours` is told apart."""
+    row, left = 30, 190
+    height = TOP + row * len(values) + 20
+    longest = max([bar.value for bar in values] or [0.0]) or 1.0
+    parts = _head(title, height, 20)
+    for index, bar in enumerate(values):
+        y, length = TOP + index * row, bar.value / longest * (WIDTH - left - 110)
+        colour = COLOURS[0] if bar.name == ours else COLOURS[7]
+        parts.append(f'<text x="{left - 10}" y="{y + 15}" text-anchor="end">{escape(bar.name)}</text>')
+        parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{row - 9}" fill="{colour}"/>')
+        parts.append(f'<text x="{left + length + 8:.1f}" y="{y + 15}">{bar.value:.1f} {escape(unit)}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _head(title: str, height: int, left: int) -> list[str]:
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="{left}" y="24" font-size="15">{escape(title)}</text>',
+    ]
 
 
 _NINES: Final = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)

@@ -68,7 +68,8 @@ impl Driver {
         }
     }
 
-    pub(crate) fn on_readable(&mut self, index: usize) {
+    /// Reads what is there. If the connection is `over`, the end is there as well, and nothing will tell of it again.
+    pub(crate) fn on_readable(&mut self, index: usize, over: bool) {
         let reads = self.plan.clients[index].reads || self.phase == Phase::Closing;
         if !reads && self.clients[index].state == State::Ready {
             return;
@@ -81,7 +82,7 @@ impl Driver {
                     self.counts.bytes_in += count as u64;
                     self.heard = self.now;
                     self.take(index, &scratch[..count]);
-                    if drained {
+                    if drained && !over {
                         break;
                     }
                 }
@@ -162,6 +163,9 @@ impl Driver {
             frame::CLOSE => {
                 let code = frame.payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
                 client.close_code = Some(code);
+                if client.state == State::Leaving && self.plan.clients[index].goodbye.is_none() {
+                    return; // it is the answer to our own
+                }
                 let mask = next_mask(&mut self.mask);
                 let answer = &frame.payload[..frame.payload.len().min(2)];
                 frame::append(&mut client.outbox, frame::CLOSE, mask, |out| out.extend_from_slice(answer));
@@ -263,7 +267,7 @@ impl Driver {
             match self.clients[index].state {
                 State::Ready => {
                     self.say_goodbye(index);
-                    self.on_readable(index); // of a slow reader, all that it has not read
+                    self.on_readable(index, false); // of a slow reader, all that it has not read
                 }
                 State::Upgrading | State::Opening(_) => self.clients[index].reset(),
                 State::Away | State::Leaving => {}

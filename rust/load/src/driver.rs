@@ -133,8 +133,9 @@ impl Driver {
                     continue;
                 }
                 let client = event.token().0;
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.on_readable(client);
+                let over = event.is_read_closed() || event.is_error();
+                if event.is_readable() || over {
+                    self.on_readable(client, over);
                 }
                 if event.is_writable() {
                     self.flush(client);
