@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format bench-core fuzz soak autobahn bench-signaling docs clean
+.PHONY: help run setup test lint format bench-core bench-gateway fuzz soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -48,6 +48,9 @@ lint: setup ## every check that is not a test
 
 bench-signaling: setup ## what a message costs in the signaling plane, whole and part by part (pytest-benchmark)
 	$(BIN)/pytest $(SIGNALING_BENCHES) --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
+
+bench-gateway: setup ## the gateway beside its rivals (C, picows, ws, PeerJS, socket.io, protoo); ARGS="--write --growth" writes docs/benchmarks.md
+	$(BIN)/python benches/compare_gateway.py $(ARGS)
 
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
 	$(BIN)/python benches/compare_core.py --write $(ARGS)
