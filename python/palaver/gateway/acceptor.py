@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
@@ -71,8 +70,7 @@ class Acceptor:
             self._retry.cancel()
             self._retry = None
         for listener in self._listening:
-            with contextlib.suppress(AttributeError):  # not listening yet
-                self._loop.remove_reader(listener)
+            self._loop.remove_reader(listener)
             listener.close()
         self._listening.clear()
 

@@ -34,7 +34,6 @@ class HalfOpen(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "__weakref__",
         "_answered",
         "_connected",
         "_head",
