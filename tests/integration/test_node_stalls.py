@@ -97,48 +97,61 @@ async def test_a_join_whose_media_node_hangs_takes_no_seat(monkeypatch: pytest.M
         assert "result" in await socket.receive_json()
 
 
+class Listener:
+    """A client that reads all the time, and so answers every ping."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.events: list[str] = []
+        self._replies: asyncio.Queue[Any] = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message in self.socket:
+            decoded = message.json()
+            if "method" in decoded:
+                self.events.append(decoded["method"])
+            else:
+                self._replies.put_nowait(decoded)
+
+    async def ask(self, method: str, **params: Any) -> None:
+        await self.socket.send_json({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+    async def result(self) -> Any:
+        async with asyncio.timeout(20):
+            return (await self._replies.get())["result"]
+
+    async def close(self) -> None:
+        await self.socket.close()
+        await self._reading
+
+
 async def test_a_loop_that_stands_still_for_two_seconds_loses_nobody(tmp_path: Path) -> None:
     """Longer than 2.5 pings and than the flap: but it was the node that heard nothing, not they who were silent."""
     settings = "[gateway]\nping_ms = 400\n[rooms]\nflap_ms = 300\ngrace_ms = 1000\n"
     with serving_process(tmp_path, settings) as node:
         async with aiohttp.ClientSession() as http:
-            sockets = [await http.ws_connect(node.url, protocols=["palaver.v1"]) for _ in range(3)]
-            for number, socket in enumerate(sockets):
-                await socket.send_json(
-                    {
-                        "jsonrpc": "2.0",
-                        "id": 1,
-                        "method": "join",
-                        "params": {"room": "room", "token": token(f"guest-{number}")},
-                    }
-                )
-                assert "result" in await reply(socket, [])
+            guests = [Listener(await http.ws_connect(node.url, protocols=["palaver.v1"])) for _ in range(3)]
+            for number, one in enumerate(guests):
+                await one.ask("join", room="room", token=token(f"guest-{number}"))
+                await one.result()
             os.kill(node.process.pid, signal.SIGSTOP)
-            # The clients speak meanwhile; the kernel keeps it for the node.
-            for socket in sockets:
-                await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "heartbeat", "params": {"t": 1}})
+            for one in guests:  # they speak meanwhile; the kernel keeps it for the node
+                await one.ask("heartbeat", t=1)
             stopped = asyncio.Event()
             asyncio.get_running_loop().call_later(STALL_SECONDS, stopped.set)
-            await stopped.wait()
+            await stopped.wait()  # the stall itself
             os.kill(node.process.pid, signal.SIGCONT)
-            events: list[str] = []
-            for socket in sockets:
-                assert (await reply(socket, events))["result"]["t"] == 1
-            for socket in sockets:  # and after whatever the node has made of its pause
-                await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "roomInfo", "params": {}})
-                assert (await reply(socket, events))["result"]["counts"]["peers"] == 3
-            assert set(events) <= {"peerJoined"}, "nobody was shown as gone"
-            for socket in sockets:
-                await socket.close()
-
-
-async def reply(socket: aiohttp.ClientWebSocketResponse, events: list[str]) -> Any:
-    """The next reply; the names of events before it go into `events`."""
-    while True:
-        message = await socket.receive_json(timeout=10)
-        if "method" not in message:
-            return message
-        events.append(message["method"])
+            for one in guests:
+                assert (await one.result())["t"] == 1
+            for one in guests:  # and after whatever the node has made of its pause
+                await one.ask("roomInfo")
+                assert (await one.result())["counts"]["peers"] == 3
+            assert {event for one in guests for event in one.events} == {"peerJoined"}, (
+                "nobody was shown as gone"
+            )
+            for one in guests:
+                await one.close()
 
 
 async def test_everybody_comes_back_at_once_after_a_restart(tmp_path: Path) -> None:
