@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from typing import Literal
 
 from msgspec import Struct
@@ -85,8 +85,8 @@ class Room:
     def head(self) -> RoomHead:
         return RoomHead(self.id, self.log.epoch, self.lock is not None, self.attributes, self.version)
 
-    def visible_participants(self) -> Iterable[Participant]:
-        return (each for each in self.participants.values() if not each.hidden)
+    def visible_participants(self) -> list[Participant]:
+        return [each for each in self.participants.values() if not each.grants.hidden]
 
     def is_visible(self, entry: Entry, participant: Participant) -> bool:
         """Whether an event is meant for this participant."""

@@ -294,7 +294,7 @@ class SessionHandler:
         message.work = len(room.participants) + len(room.producers)
         fields = params.fields or ["counts", "peers", "producers"]
         result = RoomInfoResult(room.head, room.version)
-        present = list(room.visible_participants())
+        present = room.visible_participants()
         viewer = message.session.participant if room is own else None
         start = self._page_start(params.cursor)
         if "counts" in fields:
