@@ -38,6 +38,7 @@ def run(
 
     async def live() -> None:
         node = SignalingNode(settings, source)
+        collect_garbage_rarely()
         try:
             try:
                 await node.start()
@@ -48,7 +49,6 @@ def run(
                 0
             )  # one step, in which it begins to listen to signals: who reads may send one
             announce(node)
-            collect_garbage_rarely()
             await stopped
         finally:
             await node.close()
