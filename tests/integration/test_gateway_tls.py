@@ -169,6 +169,19 @@ async def test_a_certificate_is_exchanged_under_load(tmp_path: Path) -> None:
         await echoes(old, b"still here")
 
 
+@on_uvloop
+async def test_a_client_that_only_listens_is_sent_everything_at_once_over_tls(tls: dict[str, str]) -> None:
+    handler = Recorder()
+    async with (
+        serving(handler, **tls) as gateway,
+        RawWebSocket.open(gateway, ssl=trusting_anybody()) as client,
+    ):
+        await handler.until(lambda: bool(handler.connections))
+        for number in range(5):
+            handler.connections[0].send(b"%d" % number)
+            assert await client.message() == b"%d" % number
+
+
 @contextlib.asynccontextmanager
 async def talking(gateway: ClientGateway, *authorities: trustme.CA) -> Any:
     context = ssl.create_default_context()

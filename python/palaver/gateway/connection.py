@@ -140,7 +140,8 @@ class WebSocketConnection:
     def attach(self) -> Antechamber:
         """Takes the socket over from the handshake; what came with it is to be given to the Antechamber."""
         table = self._table
-        self._transport.set_write_buffer_limits(high=0)  # so that `_blocked` says whether anything is left
+        # So that `_blocked` says whether anything is left. Not 0: a TLS transport pauses *at* its limit, so with nothing left.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         antechamber = Antechamber(self, table.scratch, table.settings.max_message_bytes_before_auth)
         self._transport.set_protocol(antechamber)
         table.add(self, min(self._next_beat, self._auth_deadline))
