@@ -119,7 +119,7 @@ class Runner:
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """Ends it early; what was found until then is kept."""
+        """Ends it early; what was found until then is kept. Called again, it ends at once."""
         self._run.stop()
 
     def finish(self) -> Measurement:

@@ -188,17 +188,13 @@ def token_maker(config: Path | None, key: str | None, state_dir: Path | None) ->
 def _watched(runner: Runner, scenario: Scenario, *, quiet: bool) -> Measurement:
     """Goes with the run to its end; Ctrl-C ends it early, a second one at once."""
     with _bar(scenario, quiet) as update:
-        watching = runner.watch()
         while True:
             try:
-                progress = next(watching, None)
+                for progress in runner.watch():
+                    update(progress)
+                return runner.finish()
             except KeyboardInterrupt:
                 runner.stop()
-                watching = runner.watch()
-                continue
-            if progress is None:
-                return runner.finish()
-            update(progress)
 
 
 @contextmanager

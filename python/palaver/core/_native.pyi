@@ -106,7 +106,7 @@ class LoadRun:
     """Carries a plan of load out on a thread of its own, so that Python is not what is measured.
 
     ``plan`` has the attributes of ``palaver.bench.plan.Plan``. The thread ends by itself: every phase of it has a deadline.
-    Dropping the run stops it and waits for its thread. Raises ArgumentError for a plan that breaks a rule.
+    Dropping the run ends it at once, without goodbyes. Raises ArgumentError for a plan that breaks a rule.
     """
 
     def __new__(cls, plan: Any) -> LoadRun: ...
@@ -116,7 +116,7 @@ class LoadRun:
         CPU time in nanoseconds."""
 
     def stop(self) -> None:
-        """Lets the clients go now; the report tells what was found until then."""
+        """Lets the clients go now; the report tells what was found until then. A second call does not wait for their goodbyes."""
 
     def is_finished(self) -> bool:
         """Whether ``finish`` would come back at once."""

@@ -11,7 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::client::{Client, Role, State};
 use crate::flow::Flow;
 use crate::plan::{Pace, Phase, Plan, PlanError};
-use crate::progress::{Counts, Shared};
+use crate::progress::{ABORT, Counts, STOP, Shared};
 use crate::report::{Notes, Report, Stage};
 use crate::stream::Trust;
 use crate::timer::Timer;
@@ -165,10 +165,14 @@ impl Driver {
         let (connect, settle) = (nanos(timing.connect), nanos(timing.settle));
         let (warm_up, measure, drain) = (nanos(timing.warm_up), nanos(timing.measure), nanos(timing.drain));
         let since = self.now - self.phase_began;
-        if self.shared.stop.load(Relaxed) && !matches!(self.phase, Phase::Closing | Phase::Done) {
+        let stop = self.shared.stop.load(Relaxed);
+        if stop >= STOP && self.phase != Phase::Closing {
             self.report.stopped = true;
             self.leave_measuring();
             self.enter(Phase::Closing);
+        }
+        if stop >= ABORT {
+            self.phase = Phase::Done;
         }
         match self.phase {
             Phase::Connecting => {

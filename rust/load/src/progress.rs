@@ -1,6 +1,6 @@
 //! What may be asked of a run while it goes on.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use crate::plan::Phase;
 
@@ -13,6 +13,11 @@ const PHASES: [Phase; 7] = [
     Phase::Closing,
     Phase::Done,
 ];
+
+/// Clients say goodbye, and the run ends.
+pub(crate) const STOP: u8 = 1;
+/// The run ends at once.
+pub(crate) const ABORT: u8 = 2;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -34,7 +39,8 @@ macro_rules! counters {
         #[derive(Default)]
         pub(crate) struct Shared {
             phase: AtomicU8,
-            pub(crate) stop: AtomicBool,
+            /// 0: go on; STOP; ABORT.
+            pub(crate) stop: AtomicU8,
             $($name: AtomicU64,)+
         }
 

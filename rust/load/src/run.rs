@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 
 use crate::driver::Driver;
 use crate::plan::{Plan, PlanError};
-use crate::progress::{Progress, Shared};
+use crate::progress::{ABORT, Progress, STOP, Shared};
 use crate::report::Report;
 
 /// A plan that is being carried out.
 ///
-/// The thread ends by itself: every phase has a deadline. Dropping the run stops it and waits for the thread.
+/// The thread ends by itself: every phase has a deadline. Dropping the run ends it at once, without goodbyes.
 pub struct Run {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<io::Result<Report>>>,
@@ -40,9 +40,10 @@ impl Run {
         self.shared.progress()
     }
 
-    /// Lets the clients go now; the report tells what was found until then.
+    /// Lets the clients go now; the report tells what was found until then. A second call does not wait for their goodbyes.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Relaxed);
+        let next = if self.shared.stop.load(Relaxed) < STOP { STOP } else { ABORT };
+        self.shared.stop.store(next, Relaxed);
     }
 
     /// Whether `finish` would come back at once.
@@ -62,7 +63,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.stop();
+        self.shared.stop.store(ABORT, Relaxed);
         let _ = self.finish();
     }
 }
