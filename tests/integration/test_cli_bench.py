@@ -1,0 +1,126 @@
+"""`palaver bench` as a process, against a node in the test's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from harness.node import RunningNode, running_node
+from harness.settings import KEY_ID, SECRET
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[RunningNode]:
+    async with running_node() as node:
+        yield node
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "palaver.toml"
+    path.write_text(f"[auth.keys]\n{KEY_ID} = '{SECRET}'\n")
+    return str(path)
+
+
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "palaver.cli", "bench", *arguments)
+    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=kept)
+
+
+async def bench(*arguments: str) -> tuple[int | None, str, str]:
+    process = await started(*arguments)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+FAST = ("--duration", "1", "--warm-up", "0", "--rate", "20")
+"""Slow enough for the limits of a node as it comes."""
+
+
+async def test_it_prints_figures_as_json_and_draws_them(
+    node: RunningNode, config: str, tmp_path: Path
+) -> None:
+    plot = tmp_path / "out.svg"
+    options = ("--pairs", "2", "--url", node.url, "--config", config, "--json", "--plot", str(plot))
+    code, out, err = await bench("relay", *FAST, *options)
+    assert (code, err) == (0, "")
+    figures = json.loads(out)
+    (stage,) = figures["stages"]
+    assert 18 <= stage["arrived"] <= 22 and stage["lost"] == 0 and figures["notes"] == []
+    assert figures["server"]["pid"] == os.getpid()
+    assert plot.read_text().startswith("<svg")
+
+
+async def test_a_table_has_the_latencies_and_the_servers_cpu(node: RunningNode, config: str) -> None:
+    code, out, err = await bench("trickle", *FAST, "--pairs", "2", "--url", node.url, "--config", config)
+    assert (code, err) == (0, "")
+    assert "p99.9" in out and "µs CPU per message" in out and "load side" in out
+
+
+async def test_a_scenario_of_ones_own_is_a_file(node: RunningNode, config: str, tmp_path: Path) -> None:
+    scenario = tmp_path / "mine.toml"
+    scenario.write_text('seconds = 0.2\nwarm-up = 0\n[[stage]]\nkind = "fanout"\nroom-size = 3\nrate = 50\n')
+    code, out, _ = await bench(str(scenario), "--url", node.url, "--config", config, "--json")
+    assert code == 0
+    assert json.loads(out)["stages"][0]["arrived"] >= 16
+
+
+async def test_ctrl_c_ends_it_with_the_figures_until_then(node: RunningNode, config: str) -> None:
+    process = await started(
+        "relay", *FAST, "--duration", "1h", "--pairs", "2", "--url", node.url, "--config", config, "--json"
+    )
+    sessions = node.node.plane.sessions.sessions
+    async with asyncio.timeout(30):
+        while len(sessions) < 4:
+            await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(out)["notes"][0].startswith("it was stopped early")
+    assert not sessions, "the clients said goodbye"
+
+
+async def test_it_speaks_tls(config: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    names: dict[str, Any] = {name: str(tmp_path / f"{name}.pem") for name in ("certificate", "key", "ca")}
+    issued = authority.issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(names["certificate"])
+    issued.private_key_pem.write_to_path(names["key"])
+    authority.cert_pem.write_to_path(names["ca"])
+    tls = {"tls_certificate": names["certificate"], "tls_key": names["key"]}
+    async with running_node(gateway=tls) as node:
+        url = node.url.replace("ws://127.0.0.1", "wss://localhost")
+        options = (*FAST, "--pairs", "2", "--url", url, "--config", config, "--json")
+        trusting = json.loads((await bench("relay", *options, "--ca", names["ca"]))[1])
+        doubting = json.loads((await bench("relay", *options))[1])
+    assert trusting["sessions"] == 4 and trusting["stages"][0]["lost"] == 0
+    assert (doubting["sessions"], doubting["failed"]) == (0, 4)
+    assert "certificate" in doubting["refusals"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("relai",), "did you mean relay?"),
+        (("nowhere.toml",), "cannot be read"),
+        (("relay", "--pairs", "0"), "`int` >= 1"),
+        (("relay", "--sessions", "5"), "no stage has sessions"),
+        (("relay", "--url", "http://127.0.0.1"), "must be ws://"),
+        (("relay", "--duration", "soon"), "--duration"),
+    ],
+)
+async def test_a_wrong_command_line_is_told(arguments: tuple[str, ...], what: str, tmp_path: Path) -> None:
+    code, out, err = await bench(*arguments, "--state-dir", str(tmp_path))
+    assert code in (1, 2) and out == "" and "Traceback" not in err
+    assert what in " ".join(err.split())
