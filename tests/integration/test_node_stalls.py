@@ -21,6 +21,7 @@ from harness.settings import KEY_ID, SECRET
 from palaver.client import connect
 from palaver.media import AiortcMediaNode
 from palaver.rtc import peer_connection
+from palaver.signaling.admission import SHEDDING
 from palaver.signaling.ports import Answer
 from palaver.signaling.tokens import mint
 from unit.gateway.raw_websocket import TEXT, frame, request
@@ -168,7 +169,8 @@ async def test_everybody_comes_back_at_once_after_a_restart(tmp_path: Path) -> N
         joined = await storm(int(port), STORM)
         assert sum(joined) == STORM
         # A storm makes the loop late, and the node may say that it sheds statistics: no signaling was shed.
-        assert [each["event"] for each in node.logs if each["level"] == "error"] == []
+        told = {each["event"] for each in node.logs if each["level"] not in ("debug", "info")}
+        assert told <= set(SHEDDING)
 
 
 async def storm(port: int, count: int) -> list[bool]:

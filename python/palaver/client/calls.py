@@ -40,7 +40,7 @@ class Calls:
             async with asyncio.timeout(seconds):
                 return await call.reply
         except TimeoutError:
-            raise RequestTimeout(f"{call.method}: no answer in {seconds:g} s") from None
+            raise RequestTimeout(f"{call.method}: no answer in {seconds:.3g} s") from None
         finally:
             self._waiting.pop(call.id, None)
 

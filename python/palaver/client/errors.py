@@ -55,6 +55,9 @@ class RequestRefused(ClientError):
         self.reason = str(data.get("reason", "internal"))
         self.retry = str(data.get("retry", "never"))
         """never, same, reconnect or elsewhere."""
+        after = data.get("afterMs")
+        self.wait = after / 1000 if self.retry == "same" and isinstance(after, int) else None
+        """In so many seconds the same request may succeed; None if the node named no time."""
         super().__init__(f"{method}: {message} ({self.reason})")
 
 

@@ -127,13 +127,25 @@ class Session:
         return self._token if isinstance(self._token, str) else await self._token()
 
     async def call(self, method: str, params: dict[str, Any], seconds: float | None) -> dict[str, Any]:
-        """Sends a request now, or after the resume that is under way."""
-        if self.state in ("new", "closed"):
-            raise ConnectionLost(CloseCode.NORMAL, f"{method}: the client is not connected")
-        call = self._calls.new(method, params)
-        if self.state != "reconnecting":
-            self._send(call)
-        return await self._calls.wait(call, seconds or self._timeout)
+        """Sends a request now, or after the resume that is under way.
+
+        One that the node wants to have again in a while (`retry: "same"` with `afterMs`) is sent again then,
+        as long as that is within its time.
+        """
+        deadline = asyncio.get_running_loop().time() + (seconds or self._timeout)
+        while True:
+            if self.state in ("new", "closed"):
+                raise ConnectionLost(CloseCode.NORMAL, f"{method}: the client is not connected")
+            call = self._calls.new(method, params)
+            if self.state != "reconnecting":
+                self._send(call)
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                return await self._calls.wait(call, left)
+            except RequestRefused as error:
+                if error.wait is None or error.wait > deadline - asyncio.get_running_loop().time():
+                    raise
+                await asyncio.sleep(error.wait)
 
     async def call_now(
         self,

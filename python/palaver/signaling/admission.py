@@ -19,7 +19,7 @@ from palaver.signaling.rate_limit import Meter, Meters
 
 log = logging.getLogger(__name__)
 
-_SHEDDING: Final = (
+SHEDDING: Final = (
     "the loop is in time again: nothing is refused",
     "the loop is late: statistics and traces are refused",
     "the loop is very late: quality reports are refused, too",
@@ -172,7 +172,7 @@ class AdmissionController:
         level = 0 if seconds <= limit else 1 if seconds <= 2 * limit else 2
         if level != self.shedding:
             self.shedding = level
-            log.warning(_SHEDDING[level], extra={"lag_seconds": round(seconds, 3)})
+            log.warning(SHEDDING[level], extra={"lag_seconds": round(seconds, 3)})
 
     def validate(self, message: Message) -> None:
         """Raises ProtocolError rate_limited, unauthenticated, wrong_state or forbidden; nothing has changed then."""

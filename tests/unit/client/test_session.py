@@ -96,6 +96,32 @@ async def test_a_refused_join_raises_and_the_client_can_try_again(node: Scripted
         await client.join("r")
 
 
+async def test_a_request_that_came_too_early_is_sent_again_when_the_node_says(node: ScriptedNode) -> None:
+    asked: list[float] = []
+
+    def answer(params: dict[str, object]) -> dict[str, object]:
+        asked.append(asyncio.get_running_loop().time())
+        if len(asked) == 1:
+            raise Refusal("rate_limited", "same", afterMs=40)
+        return {"peers": []}
+
+    node.answers["roomInfo"] = answer
+    async with node.client() as client:
+        assert await client.call("roomInfo") == {"peers": []}
+    assert asked[1] - asked[0] >= 0.04
+
+
+async def test_a_wait_beyond_the_time_of_the_request_is_a_refusal_at_once(node: ScriptedNode) -> None:
+    def refuse(params: dict[str, object]) -> dict[str, object]:
+        raise Refusal("rate_limited", "same", afterMs=3_600_000)
+
+    node.answers["roomInfo"] = refuse
+    async with node.client() as client:
+        with pytest.raises(RequestRefused, match="rate_limited") as refused:
+            await client.call("roomInfo")
+    assert refused.value.wait == 3600
+
+
 async def test_an_answer_that_does_not_come_is_a_timeout(node: ScriptedNode) -> None:
     node.answers["slow"] = lambda params: None
     async with node.client() as client:
