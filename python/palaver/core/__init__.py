@@ -25,7 +25,10 @@ try:
         StateStore,
         WriteAheadLog,
         first_bad_sdp_line,
+        node_id_of,
         rendezvous,
+        sign_ban,
+        sign_ticket,
     )
 except ModuleNotFoundError as error:
     if error.name != "palaver.core._native":
@@ -72,5 +75,8 @@ __all__ = [
     "Status",
     "WriteAheadLog",
     "first_bad_sdp_line",
+    "node_id_of",
     "rendezvous",
+    "sign_ban",
+    "sign_ticket",
 ]

@@ -47,7 +47,10 @@ __all__ = [
     "StateStore",
     "WriteAheadLog",
     "first_bad_sdp_line",
+    "node_id_of",
     "rendezvous",
+    "sign_ban",
+    "sign_ticket",
 ]
 
 _T = TypeVar("_T")
@@ -864,3 +867,17 @@ def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> lis
     goes moves only the keys it gains or loses. O(n): ask again only when the members change. Raises
     ArgumentError for a bad id, weight or count.
     """
+
+def node_id_of(public_key: bytes) -> str:
+    """The id of the node that has this key: 32 hex digits. Raises ArgumentError for other than 32 bytes."""
+
+def sign_ticket(authority: KeyManager, cluster: str, public_key: bytes, not_after: int) -> bytes:
+    """The 72 bytes that let the node with ``public_key`` into a cluster until ``not_after``, in seconds of Unix time.
+
+    They are that time (8 bytes, little-endian) and the signature of ``authority``. A ticket is shown with every record of the
+    node, not only when it joins: when it has run out, the node is refused. Raises ArgumentError for a key of another
+    size, OverflowError for a time outside 0 to 2**64 - 1.
+    """
+
+def sign_ban(authority: KeyManager, cluster: str, node_id: str | bytes) -> bytes:
+    """The 120 bytes with which an authority bans a node from a cluster for ever, whatever tickets it has."""

@@ -2,6 +2,7 @@
 //!
 //! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
 
+mod admission;
 mod backoff;
 mod beat;
 mod broadcast_buffer;
@@ -29,6 +30,8 @@ mod wal;
 /// The native part of palaver.core.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::admission::{node_id_of, sign_ban, sign_ticket};
     #[pymodule_export]
     use crate::backoff::GossipBackoff;
     #[pymodule_export]

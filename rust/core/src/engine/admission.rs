@@ -11,7 +11,7 @@ const BAN_CONTEXT: &[u8] = b"palaver ban v1\0";
 const BAN_CONTENT: usize = 24;
 
 /// Who decides whether a key may join, and whose bans count.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// Every key. Whoever uses this binds loopback only.
     Open {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::Ban;
-use crate::{NodeId, NodeMetadata, Priority, Time, Vitals};
+use super::{Admission, Ban};
+use crate::{AdmissionTicket, NodeId, NodeMetadata, Priority, Time, Vitals};
 
 /// What time it is, by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +65,11 @@ pub enum Command {
         /// Where it runs.
         place: NodeMetadata,
     },
+    /// From now on these decide who may be a member. Those inside stay until they would have to show themselves again, a
+    /// banned one does not.
+    SetAdmission(Admission),
+    /// Show this ticket from now on: a new one for the same key.
+    SetTicket(AdmissionTicket),
     /// Take an administrator's ban: the subject can never come back under its key.
     Ban(Ban),
     /// Treat a member that is unreachable as dead now, without waiting for the timer or the brake. Nothing happens to one

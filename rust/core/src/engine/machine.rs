@@ -258,6 +258,15 @@ impl Engine {
                     return Err(error);
                 }
             }
+            Command::SetAdmission(admission) => self.config.admission = admission,
+            Command::SetTicket(ticket) => {
+                let before = self.identity.ticket.replace(ticket);
+                let incarnation = self.incarnation();
+                if let Err(error) = self.issue(incarnation, Status::Alive) {
+                    self.identity.ticket = before;
+                    return Err(error);
+                }
+            }
             Command::Ban(ban) => self.take_ban(ban)?,
             Command::ForceLeave(subject) => self.force_leave(subject),
             Command::Checkpoint => self.journal = self.snapshot(),
