@@ -1,9 +1,12 @@
-"""MetricsExporter: everybody's plain counters as one page of Prometheus text."""
+"""MetricsExporter: everybody's plain counters as one page of Prometheus text, or as JSON."""
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -37,9 +40,22 @@ class MetricsExporter:
         """Adds a source, or replaces the one of that name."""
         self._sources[name] = source
 
-    def export(self) -> bytes:
-        """Returns the Prometheus text exposition (format 0.0.4), UTF-8."""
-        return generate_latest(self._registry)
+    def export(self, format: Literal["prometheus", "json"] = "prometheus") -> bytes:
+        """Returns the Prometheus text exposition (format 0.0.4), UTF-8, or the same numbers as JSON.
+
+        In JSON a metric is ``name: {kind, help, samples: [{name, labels, value}]}``; a sample that is no number is null.
+        """
+        if format == "prometheus":
+            return generate_latest(self._registry)
+        return json.dumps({family.name: _as_json(family) for family in self._registry.collect()}).encode()
+
+
+def _as_json(family: Family) -> dict[str, object]:
+    samples = [
+        {"name": each.name, "labels": each.labels, "value": each.value if math.isfinite(each.value) else None}
+        for each in family.samples
+    ]
+    return {"kind": family.type, "help": family.documentation, "samples": samples}
 
 
 class _Sources(Collector):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -78,3 +80,15 @@ def test_a_bad_name_is_refused(name: str) -> None:
 def test_a_sample_that_does_not_fit_its_labels_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Metric("closes", "counter", "x", {(): 1}, ("code",))
+
+
+def test_json_has_the_numbers_of_the_page() -> None:
+    exporter = MetricsExporter(
+        {"a": lambda: [Metric("a_things", "counter", "Things.", {("x",): 3.0}, ("kind",))]}
+    )
+    page = json.loads(exporter.export("json"))
+    assert page["palaver_a_things"]["kind"] == "counter"
+    assert page["palaver_a_things"]["samples"] == [
+        {"name": "palaver_a_things_total", "labels": {"kind": "x"}, "value": 3.0}
+    ]
+    assert page["process_resident_memory_bytes"]["samples"][0]["value"] > 0
