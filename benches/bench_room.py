@@ -20,8 +20,8 @@ UNLIMITED: Final = node_settings(
         "candidates_per_second": RATE,
         "candidate_burst": RATE,
         "stats_per_second": RATE,
-        "relayed_bytes_per_second": 2**40,
-        "relayed_burst_bytes": 2**40,
+        "told_bytes_per_second": 2**40,
+        "told_burst_bytes": 2**40,
     }
 )
 SDP: Final = "v=0\r\n" + "".join(f"a=line{n:02}:{'x' * 20}\r\n" for n in range(65))

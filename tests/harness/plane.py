@@ -43,6 +43,7 @@ class Client:
         self.closed: tuple[int, str] | None = None
         self.sheds = False
         """Whether it reads so slowly that droppable events are shed."""
+        self.is_slow = False
         self.events: list[dict[str, Any]] = []
         self.replies: dict[int | str | None, dict[str, Any]] = {}
         self.raw: list[bytes] = []

@@ -24,8 +24,8 @@ LIMITS = {
     "request_burst": HIGH,
     "candidates_per_second": HIGH,
     "candidate_burst": HIGH,
-    "relayed_bytes_per_second": 1 << 30,
-    "relayed_burst_bytes": 1 << 30,
+    "told_bytes_per_second": 1 << 30,
+    "told_burst_bytes": 1 << 30,
 }
 
 

@@ -126,8 +126,10 @@ async def test_a_slow_reader_that_reads_again_is_read_from_again() -> None:
         await loop.sock_sendall(client, frame(TEXT, b"is anybody there?"))
         await turns(20)
         assert handler.messages == [b"hello"], "nothing is read from it meanwhile"
+        assert connection.is_slow
         while len(handler.messages) < 2:
             await loop.sock_recv(client, 64 * KIB)
+        assert not connection.is_slow
         assert gateway.counters.slow_readers == 1
 
 

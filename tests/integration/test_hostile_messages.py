@@ -266,3 +266,27 @@ async def test_a_token_that_is_revoked_in_mid_call_ends_the_stay_and_opens_no_ot
             resume = {"ticket": joined["session"]["ticket"], "lastSeq": joined["seq"]}
             refused = await again.ask("join", room="room", token=token, resume=resume)
             assert refused["reason"] == "token_revoked"
+
+
+@on_uvloop
+async def test_offers_without_end_do_not_overflow_a_peer_who_reads_slowly() -> None:
+    """It has them all to read that were delivered, in order, and keeps its connection."""
+    media = {"embedded": False}
+    async with (
+        running_node(
+            media=media, limits={"received_bytes_per_second": 1 << 30, "received_burst_bytes": 1 << 30}
+        ) as node,
+        hostile(node, "victim") as victim,
+        hostile(node, "mallory") as mallory,
+    ):
+        sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" + ("a=" + "x" * 998 + "\r\n") * 190
+        offer = {"transport": "t", "direction": "p2p", "to": victim.peer, "sdp": sdp}
+        delivered, answer = 0, {}
+        while "reason" not in answer:
+            answer = await mallory.ask("sdpOffer", generation=delivered + 1, **offer)
+            delivered += "delivered" in answer
+        assert answer["reason"] == "rate_limited"
+        assert (await victim.ask("heartbeat", t=7))["t"] == 7
+        told = [event["params"] for event in victim.events if event["method"] == "transportOffer"]
+        assert [each["generation"] for each in told] == list(range(1, delivered + 1))
+        assert "delivered" in await mallory.ask("sdpOffer", generation=delivered + 1, **offer)

@@ -133,6 +133,11 @@ class WebSocketConnection:
         return not (self._peer_done or self._reader.broken)
 
     @property
+    def is_slow(self) -> bool:
+        """Whether the queue has grown beyond `outbox_shed_bytes`, and has not shrunk to half of that since."""
+        return bool(self._not_reading & _SLOW_READER)
+
+    @property
     def queued_bytes(self) -> int:
         """What waits for the client here: the outbox, and what the transport could not write yet."""
         return self._outbox.size + (self._transport.get_write_buffer_size() if self._blocked else 0)

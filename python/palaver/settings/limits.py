@@ -74,19 +74,18 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Count,
         doc("Requests one connection may send at once, before requests_per_second holds it back."),
     ] = 1000
-    relayed_bytes_per_second: Annotated[
+    told_bytes_per_second: Annotated[
         Bytes,
         doc(
-            "Sustained bytes per second of what one identity has relayed or told to others: SDPs, candidates, labels, "
-            "attributes. More reaches readers on slow networks faster than they can read it. A load test wants more."
+            "Sustained bytes per second of what one identity tells a whole room: attributes, labels, reasons. "
+            "More reaches readers on slow networks faster than they can read it: the default takes 2 Mbit/s."
         ),
-    ] = 64 * 1024
-    relayed_burst_bytes: Annotated[
+    ] = 256 * 1024
+    told_burst_bytes: Annotated[
         Bytes,
         doc(
-            "How much of that may come at once: the SDPs for all others on entering a call peer to peer, 5 to 10 KiB each. "
-            "At least sdp_bytes. One sender can queue up to twice this for a reader that reads nothing: keep it below "
-            "half of gateway.outbox_close_bytes."
+            "How much of that may come at once. One sender can queue up to twice this for a reader that reads nothing: "
+            "keep it below half of gateway.outbox_close_bytes."
         ),
     ] = 384 * 1024
     received_bytes_per_second: Annotated[

@@ -41,7 +41,6 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
 _ORDERS: tuple[tuple[str, str, str], ...] = (
     ("gateway.outbox_shed_bytes", "<", "gateway.outbox_close_bytes"),
     ("limits.sdp_bytes", "<", "gateway.max_message_bytes"),
-    ("limits.sdp_bytes", "<=", "limits.relayed_burst_bytes"),
     ("gateway.max_message_bytes_before_auth", "<=", "gateway.max_message_bytes"),
     ("gateway.max_message_bytes", "<=", "limits.received_burst_bytes"),
     ("limits.rulings_per_room", "<=", "limits.rulings"),

@@ -58,10 +58,6 @@ SHED_AFTER_MS: Final = 2000
 
 TOLD: Final = frozenset(
     {
-        "sdpOffer",
-        "sdpAnswer",
-        "iceCandidate",
-        "iceRestart",
         "createProducer",
         "closeProducer",
         "replaceTrack",
@@ -71,9 +67,10 @@ TOLD: Final = frozenset(
         "traceEvent",
     }
 )
-"""Methods whose params, in part or whole, are told to others. A join's are, too: it is charged once it is known whose it is."""
-_RELAYED: Final = len(CLASSES)
-_RECEIVED: Final = _RELAYED + 1
+"""Methods whose params, in part or whole, are told to everybody in the room. A join's are, too: it is charged once it is known
+whose it is. What goes to one peer is not counted: it waits where that peer does not read (TransportHandler)."""
+_TOLD_BYTES: Final = len(CLASSES)
+_RECEIVED: Final = _TOLD_BYTES + 1
 """Where the meter of an identity counts bytes, behind the classes of requests."""
 LARGE_BYTES: Final = 4096
 """Messages up to this size are bounded well enough by their number."""
@@ -157,8 +154,8 @@ class AdmissionController:
             "ping": (PINGS_PER_SECOND, PINGS_PER_SECOND),
         }
         self._allowances = [_allowance(limits, *rates[each]) for each in CLASSES]
-        self._byte_seconds = 1 / limits.relayed_bytes_per_second
-        self._burst_seconds = limits.relayed_burst_bytes * self._byte_seconds + 1e-9
+        self._byte_seconds = 1 / limits.told_bytes_per_second
+        self._burst_seconds = limits.told_burst_bytes * self._byte_seconds + 1e-9
         self._received_byte_seconds = 1 / limits.received_bytes_per_second
         self._received_burst_seconds = limits.received_burst_bytes * self._received_byte_seconds + 1e-9
         self._addresses.idle = self._identities.idle = limits.remembered_callers
@@ -212,20 +209,20 @@ class AdmissionController:
         self._charge(self._identities.of(identity).times, size, now)
 
     def _charge(self, times: list[float], size: int, now: float) -> None:
-        theoretical = times[_RELAYED]
+        theoretical = times[_TOLD_BYTES]
         if theoretical < now:
             theoretical = now
         ahead = theoretical - now + size * self._byte_seconds
         if ahead > self._burst_seconds:
             self._refuse_bytes(theoretical - now, size)
-        times[_RELAYED] = now + ahead
+        times[_TOLD_BYTES] = now + ahead
 
     def _refuse_bytes(self, behind: float, size: int) -> None:
         """Refuses, unless it is one message larger than the whole burst, which passes where nothing else has."""
         if behind <= 0:
             return
         wait = min(behind, behind + size * self._byte_seconds - self._burst_seconds)
-        self._count("relayed bytes", "identity")
+        self._count("told bytes", "identity")
         raise ProtocolError(
             "rate_limited", "too many bytes for the others", after_ms=math.ceil(wait * 1000 - 1e-6)
         )

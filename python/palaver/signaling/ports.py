@@ -50,6 +50,11 @@ class Connection(Protocol):
     authenticated: bool
     """Set by signaling: a connection that is not authenticated in time is closed, and has the small message limit."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the client has read so little of what it was sent that droppable messages are shed."""
+        ...
+
     def send(self, message: bytes, droppable: bool = False) -> bool:
         """Queues one message for the client. Returns False where it was not: it is droppable and the queue is long,
         or the connection closes."""

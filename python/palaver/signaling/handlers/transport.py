@@ -33,6 +33,8 @@ from palaver.signaling.stream_router import StreamRouter
 
 OFFERS_IN_FLIGHT: Final = 4
 """Offers of one transport that the media node works on at once: one, and what a hasty client sends after it."""
+SLOW_PEER_AFTER_MS: Final = 500
+"""When to try again with a peer that does not read: 128 KiB, what it must read first, take half a second at 2 Mbit/s."""
 RESTARTS: Final = 5
 RESTART_WINDOW: Final = 60.0
 RESTART_PAUSE: Final = 5.0
@@ -267,6 +269,11 @@ class TransportHandler:
         other = room.participants.get(to)
         if other is None or other is participant:
             raise ProtocolError("not_found", "there is no such peer in this room", path="$.to")
+        sink = other.session.sink
+        if sink is not None and sink.is_slow:  # or a sender could fill the queue of one on a slow network
+            raise ProtocolError(
+                "rate_limited", "that peer reads less than it is sent", after_ms=SLOW_PEER_AFTER_MS
+            )
         return other
 
 
