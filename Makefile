@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup test lint format bench-core bench-gateway fuzz soak autobahn bench-signaling docs clean
+.PHONY: help run setup test lint format bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -54,6 +54,13 @@ bench-gateway: setup ## the gateway beside its rivals (C, picows, ws, PeerJS, so
 
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
 	$(BIN)/python benches/compare_core.py --write $(ARGS)
+
+sim: setup ## simulated clusters over many seeds, with bars; ARGS=--write puts them into docs/gossip.md
+	cargo build -q --release -p palaver-sim
+	$(BIN)/python benches/simulate.py $(ARGS)
+
+soak-cluster: ## the six promises over ten thousand random histories of simulated clusters
+	cargo run -q --release -p palaver-sim --bin palaver-soak -- $(or $(SEEDS),10000)
 
 fuzz: ## ten million inputs for the decoders of the core, guided by coverage (libFuzzer, needs a C++ compiler)
 	INPUTS=$(or $(INPUTS),10000000) sh rust/fuzz/run.sh

@@ -4,6 +4,7 @@
 mod chance;
 mod measure;
 mod network;
+pub mod promises;
 mod run;
 mod scenario;
 mod timeline;
@@ -13,5 +14,5 @@ pub use chance::Chance;
 pub use measure::{Report, Sample};
 pub use network::{LinkQuality, NodeLinks};
 pub use run::{Options, configuration, run};
-pub use scenario::{Bar, Fault, Of, Rival, Scenario, Some as SomeNodes, Start};
+pub use scenario::{Bar, Fault, Of, Rival, Scenario, Share, Start};
 pub use world::{Disk, EPOCH_MILLIS, START, SimNode, Told, World};

@@ -1,11 +1,11 @@
 //! Runs one scenario with one seed and measures it.
 
+use palaver_core::Error;
 use palaver_core::engine::{Admission, Command, Detection, EngineConfig, Event, Sealing};
-use palaver_core::{Error, Priority};
 
 use crate::measure::{Measure, Report, Sample};
 use crate::scenario::{Rival, Scenario, Start};
-use crate::timeline::{Action, Timeline};
+use crate::timeline::{Action, RUMOUR, Timeline};
 use crate::world::World;
 
 /// How to run it.
@@ -134,41 +134,18 @@ fn join(world: &mut World, node: usize, scenario: &Scenario) {
 
 fn act(world: &mut World, action: Action, scenario: &Scenario, measure: &mut Measure) -> Result<(), Error> {
     match action {
-        Action::Crash(node) => {
-            world.crash(node);
-            measure.fault(world.now());
-        }
-        Action::Restart { node, lose_disk } => {
-            if lose_disk {
-                world.lose_disk(node);
-            }
-            world.start(node)?;
-            join(world, node, scenario);
-        }
-        Action::Block { node, seconds, timers_run: false } => world.block(node, seconds),
-        Action::Block { node, seconds, timers_run: true } => world.muffle(node, seconds),
-        Action::Links { node, inbound_loss, outbound_loss } => {
-            let links = &mut world.nodes[node].links;
-            (links.inbound_loss, links.outbound_loss) = (inbound_loss, outbound_loss);
-            measure.fault(world.now());
-        }
-        Action::Slow { node, by } => world.nodes[node].slowness = by,
-        Action::Group { node, group } => world.nodes[node].links.group = group,
-        Action::Weather { loss, duplicate } => {
-            (world.quality.loss, world.quality.duplicate) = (loss, duplicate);
-        }
-        Action::Clock { node, by } => world.nodes[node].clock_error += by,
-        Action::Leave(node) => world.command(node, Command::Leave, &mut |told| measure.told(told)),
-        Action::Rumour(node) => {
-            measure.rumour(world.now());
-            let command = Command::Broadcast { priority: Priority::Application, payload: b"rumour".to_vec() };
-            world.command(node, command, &mut |told| measure.told(told));
-        }
+        Action::Crash(_) | Action::Links { .. } => measure.fault(world.now()),
+        Action::Rumour(_) => measure.rumour(world.now()),
+        _ => {}
+    }
+    action.apply(world, &mut |told| measure.told(told))?;
+    if let Action::Restart { node, .. } = action {
+        join(world, node, scenario);
     }
     Ok(())
 }
 
 /// Whether an event is a rumour of a scenario.
 pub(crate) fn is_rumour(event: &Event) -> bool {
-    matches!(event, Event::Broadcast { payload, .. } if payload == b"rumour")
+    matches!(event, Event::Broadcast { payload, .. } if payload == RUMOUR)
 }

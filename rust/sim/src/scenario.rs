@@ -77,10 +77,10 @@ pub enum Start {
     },
 }
 
-/// Some of the nodes: so many, or such a share.
+/// Share of the nodes: so many, or such a share.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "Amount")]
-pub struct Some {
+pub struct Share {
     share: f64,
     count: usize,
 }
@@ -92,7 +92,7 @@ enum Amount {
     Share(String),
 }
 
-impl TryFrom<Amount> for Some {
+impl TryFrom<Amount> for Share {
     type Error = String;
 
     fn try_from(amount: Amount) -> Result<Self, String> {
@@ -109,7 +109,13 @@ impl TryFrom<Amount> for Some {
     }
 }
 
-impl Some {
+impl Share {
+    /// So many.
+    #[must_use]
+    pub fn count(count: usize) -> Self {
+        Self { share: 0.0, count }
+    }
+
     /// How many of `nodes`.
     #[must_use]
     pub fn of(&self, nodes: usize) -> usize {
@@ -126,7 +132,7 @@ pub enum Fault {
         /// When.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
         /// So long afterwards they are started again; never unless given.
         restart_after: Option<f64>,
         /// Whether their disks are lost too: they come back as somebody else.
@@ -141,7 +147,7 @@ pub enum Fault {
         /// When it begins.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
         /// For how long each time, uniformly between these.
         seconds: [f64; 2],
         /// How long they run in between, uniformly between these.
@@ -154,7 +160,7 @@ pub enum Fault {
         /// When it begins.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
         /// The share of what is sent to them.
         #[serde(default)]
         inbound_loss: f64,
@@ -171,7 +177,7 @@ pub enum Fault {
         /// When it begins.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
         /// By how many seconds.
         by: f64,
         /// When it ends.
@@ -182,7 +188,7 @@ pub enum Fault {
         /// When.
         at: f64,
         /// How many are on the smaller side.
-        nodes: Some,
+        nodes: Share,
         /// When it ends.
         until: f64,
     },
@@ -203,7 +209,7 @@ pub enum Fault {
         /// When.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
         /// By how many seconds.
         by: f64,
     },
@@ -212,7 +218,7 @@ pub enum Fault {
         /// When.
         at: f64,
         /// How many.
-        nodes: Some,
+        nodes: Share,
     },
     /// A node broadcasts something.
     Rumour {

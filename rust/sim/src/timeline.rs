@@ -1,7 +1,11 @@
 //! What happens to whom and when: faults with their nodes drawn.
 
+use palaver_core::engine::Command;
+use palaver_core::{Error, Priority};
+
 use crate::chance::Chance;
 use crate::scenario::Fault;
+use crate::world::{Told, World};
 
 /// One thing done to one node, or to all.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +21,42 @@ pub(crate) enum Action {
     Leave(usize),
     Rumour(usize),
 }
+
+impl Action {
+    /// Does it. Who is started again has still to be told whom to join.
+    pub(crate) fn apply(self, world: &mut World, watch: &mut dyn FnMut(&Told<'_>)) -> Result<(), Error> {
+        match self {
+            Self::Crash(node) => world.crash(node),
+            Self::Restart { node, lose_disk } => {
+                if lose_disk {
+                    world.lose_disk(node);
+                }
+                world.start(node)?;
+            }
+            Self::Block { node, seconds, timers_run: false } => world.block(node, seconds),
+            Self::Block { node, seconds, timers_run: true } => world.muffle(node, seconds),
+            Self::Links { node, inbound_loss, outbound_loss } => {
+                let links = &mut world.nodes[node].links;
+                (links.inbound_loss, links.outbound_loss) = (inbound_loss, outbound_loss);
+            }
+            Self::Slow { node, by } => world.nodes[node].slowness = by,
+            Self::Group { node, group } => world.nodes[node].links.group = group,
+            Self::Weather { loss, duplicate } => {
+                (world.quality.loss, world.quality.duplicate) = (loss, duplicate);
+            }
+            Self::Clock { node, by } => world.nodes[node].clock_error += by,
+            Self::Leave(node) => world.command(node, Command::Leave, watch),
+            Self::Rumour(node) => {
+                let payload = RUMOUR.to_vec();
+                world.command(node, Command::Broadcast { priority: Priority::Application, payload }, watch);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a rumour says.
+pub(crate) const RUMOUR: &[u8] = b"rumour";
 
 /// Actions by time, who is affected by any, and when the last fault ended.
 #[derive(Debug, Clone, Default)]

@@ -36,6 +36,12 @@ impl Certificate {
         Self { subject, incarnation, accusations }
     }
 
+    /// What a liar makes of its own accusation: the same one `count` times.
+    pub(super) fn repeating(accusation: &Accusation, count: usize) -> Self {
+        let accusations = vec![accusation.clone(); count.clamp(1, Self::MAX_ACCUSERS)];
+        Self { subject: accusation.subject(), incarnation: accusation.incarnation(), accusations }
+    }
+
     /// Reads a body. No signature has been checked.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         const FORM: Error = Error::Decode("a certificate has 24 bytes and 96 for each of 1 to 8 accusers");

@@ -221,6 +221,8 @@ pub struct Rules {
     pub tombstones: bool,
     /// A new incarnation is covered by the log before it is used.
     pub reserve_incarnations: bool,
+    /// Breaks none: makes the node a liar, for tests of the others.
+    pub lies: bool,
 }
 
 impl Default for Rules {
@@ -243,6 +245,7 @@ impl Default for Rules {
             deduplicate: true,
             tombstones: true,
             reserve_incarnations: true,
+            lies: false,
         }
     }
 }

@@ -67,7 +67,9 @@ impl Engine {
         let now = self.clock.now;
         let allowed = self.config.flaps_allowed;
         let flap = self.flaps.by_member.entry(*id).or_insert(Flap { penalty: 0.0, at: now, damped: false });
-        *flap = Flap { penalty: flap.penalty(now) + 1.0, at: now, damped: flap.damped };
+        // No more than what a quiet minute forgives.
+        let penalty = (flap.penalty(now) + 1.0).min(allowed + 0.5);
+        *flap = Flap { penalty, at: now, damped: flap.damped };
         if flap.penalty > allowed && !flap.damped {
             flap.damped = true;
             self.timers.set(self.clock.after(LOOK_AGAIN), Timer::Flap(*id));

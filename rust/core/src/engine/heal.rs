@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use super::machine::Tombstone;
 use super::timers::Timer;
 use super::{Engine, Event, Output};
 use crate::{Error, NodeId, Status, Time, record};
@@ -161,7 +162,7 @@ impl Engine {
             self.bury(&id);
         }
         let age = self.config.tombstone_age;
-        self.tombstones.retain(|_, (_, buried)| now.since(*buried) < age);
+        self.tombstones.retain(|_, tombstone| now.since(tombstone.since) < age);
         let interval = super::packets::ANSWER_INTERVAL;
         let mut strangers = Vec::new();
         self.answered.retain(|id, told| {
@@ -194,7 +195,9 @@ impl Engine {
         self.broadcasts.forget(id);
         self.line.forget(id);
         if self.tombstones.len() < self.config.max_members {
-            self.tombstones.insert(*id, (entry.precedence, self.clock.now));
+            let (precedence, since) = (entry.precedence, self.clock.now);
+            let buried_at = self.clock.unix_millis;
+            self.tombstones.insert(*id, Tombstone { precedence, buried_at, since });
         }
     }
 }

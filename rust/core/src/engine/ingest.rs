@@ -20,6 +20,10 @@ use crate::{
     Beat, ChangeKey, Entry, Error, MAX_INCARNATION, NodeId, NodeRecord, Precedence, Priority, Status, Time,
 };
 
+/// News is told as often as in a cluster of at least so many. The usual 4 times in one of nine would leave somebody out once in
+/// two hundred changes; a broadcast has no second way to come.
+const TELL_AS_IF: usize = 1_000;
+
 impl Engine {
     /// Joins records. Malformed ones end it: whoever sent them is at fault, and each record before stands on its own.
     pub(super) fn ingest(&mut self, records: &[u8], output: &mut Output) -> Result<(), Error> {
@@ -69,7 +73,7 @@ impl Engine {
         }
         let contact = self.checks.contact(body)?;
         if self.config.rules.tombstones
-            && self.tombstones.get(&id).is_some_and(|(buried, _)| *buried >= contact.precedence)
+            && self.tombstones.get(&id).is_some_and(|buried| buried.covers(&contact))
         {
             return Ok(());
         }
@@ -121,6 +125,10 @@ impl Engine {
             self.certificates.get(subject).is_some_and(|held| held.incarnation() == precedence.incarnation());
         let rival = rules.detection != Detection::Observers;
         let known = standing.is_some_and(|held| held.incarnation() == precedence.incarnation());
+        if *subject == self.id && known && precedence.status() == Status::Dead {
+            self.doubted(precedence.incarnation());
+            return;
+        }
         let believed = match precedence.status() {
             Status::Dead => (certified || rival || !rules.certified_deaths) && known,
             Status::Suspect => rival && known,
@@ -129,11 +137,9 @@ impl Engine {
         if !believed || standing.is_some_and(|held| held >= precedence) {
             return;
         }
-        if *subject == self.id {
-            self.accused(precedence.incarnation());
-            return;
+        if *subject != self.id {
+            self.set_status(subject, precedence);
         }
-        self.set_status(subject, precedence);
     }
 
     /// Believes a proven status of another member and passes it on.
@@ -157,11 +163,16 @@ impl Engine {
         if standing.incarnation() != incarnation || self.certificates.contains_key(&subject) {
             return; // already answered, or not known to be at that incarnation, or proven already
         }
-        if !self.proves(&certificate) {
+        if subject == self.id {
+            if self.proves(&certificate) {
+                self.accused(incarnation)
+            } else {
+                self.doubted(incarnation)
+            }
             return;
         }
-        if subject == self.id {
-            self.accused(incarnation);
+        if !self.proves(&certificate) {
+            self.consider(&certificate, standing);
             return;
         }
         let Ok(unreachable) = Precedence::new(incarnation, Status::Unreachable) else { return };
@@ -185,7 +196,7 @@ impl Engine {
         let accusations = certificate.accusations();
         let mut accusers: Vec<NodeId> = accusations.iter().map(Accusation::accuser).collect();
         if self.config.rules.count_accusers {
-            accusers.retain(|id| *id != subject && self.counts(id));
+            accusers.retain(|id| *id != subject && self.is_known(id));
             accusers.sort_unstable();
             accusers.dedup();
         }
@@ -193,7 +204,13 @@ impl Engine {
             && accusations.iter().all(|accusation| self.checks.body(accusation.body()))
     }
 
-    /// Whether the word of `id` counts: a member that is not gone.
+    /// Whether the word of `id` counts in a certificate that has been made. It may have gone since: what was proven once must
+    /// stay so for those who come later, or views would never agree.
+    fn is_known(&self, id: &NodeId) -> bool {
+        *id == self.id || (self.contacts.contains_key(id) && !self.bans.contains_key(id))
+    }
+
+    /// Whether the word of `id` counts now: a member that is not gone.
     pub(super) fn counts(&self, id: &NodeId) -> bool {
         self.table.get(id).is_some_and(|entry| entry.precedence.status() < Status::Dead)
             && (*id == self.id || self.contacts.contains_key(id))
@@ -212,6 +229,9 @@ impl Engine {
         let standing = self.table.get(&subject).map(|entry| entry.precedence);
         let entry = Entry { id: subject, precedence: banned, last_heartbeat: Time::ZERO };
         self.table.reserve(std::slice::from_ref(&entry))?;
+        // Its record goes, and none is taken any more: those who never held one have the same row.
+        self.table.forget(&subject);
+        self.contacts.remove(&subject);
         self.table.join(&entry, self.clock.now);
         self.moved(&subject, standing);
         self.pass_on(record::KIND_BAN, &subject, Priority::Gone, |out| ban.write(out));
@@ -276,7 +296,11 @@ impl Engine {
             self.order.remove(id);
             self.suspicions.drop(id);
         }
-        self.buffer.set_members(self.order.members().len() + 1);
+        let least = match self.config.rules.detection {
+            Detection::Observers => TELL_AS_IF,
+            Detection::Memberlist | Detection::Swim => 1,
+        };
+        self.buffer.set_members((self.order.members().len() + 1).max(least));
         self.note_view(id, before.map(Precedence::status)); // as it was before it was damped
         self.note_flap(id, before.map(Precedence::status), status);
     }

@@ -46,7 +46,7 @@ pub struct Engine {
     pub(super) contacts: HashMap<NodeId, Arc<Contact>, IdHashBuilder>,
     pub(super) certificates: HashMap<NodeId, Certificate, IdHashBuilder>,
     pub(super) bans: HashMap<NodeId, Ban, IdHashBuilder>,
-    pub(super) tombstones: HashMap<NodeId, (Precedence, Time), IdHashBuilder>,
+    pub(super) tombstones: HashMap<NodeId, Tombstone, IdHashBuilder>,
     pub(super) vitals: HashMap<NodeId, Vitals, IdHashBuilder>,
     /// When a node was last told something that it had not asked for.
     pub(super) answered: HashMap<NodeId, Time, IdHashBuilder>,
@@ -84,7 +84,25 @@ pub(super) struct Own {
     pub(super) beat_due: bool,
     /// Since when the record's key exchange has been known to others, as far as time goes.
     pub(super) since: Time,
+    /// When it last answered what was said without proof.
+    pub(super) doubted: Option<Time>,
     ceiling: Option<u64>,
+}
+
+/// A member that has been forgotten.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tombstone {
+    pub(super) precedence: Precedence,
+    /// By the wall clock, in milliseconds.
+    pub(super) buried_at: u64,
+    pub(super) since: Time,
+}
+
+impl Tombstone {
+    /// Whether a record is of the life that ended: no later incarnation, and signed before the burial.
+    pub(super) fn covers(&self, contact: &Contact) -> bool {
+        self.precedence >= contact.precedence && contact.issued_at <= self.buried_at
+    }
 }
 
 /// So often are tombstones, suspicions and the like looked through, in seconds.
@@ -129,6 +147,7 @@ impl Engine {
                 beat_seq: 0,
                 beat_due: false,
                 since: moment.now,
+                doubted: None,
                 ceiling: identity.ceiling,
             },
             order: ProbeOrder::new(id, config.rules.detection == Detection::Observers),
@@ -227,7 +246,7 @@ impl Engine {
             Timer::Relay(nonce) => self.relay_waited(nonce, output),
             Timer::Gossip => self.gossip(output),
             Timer::Death(subject, incarnation) => self.death(subject, incarnation, output),
-            Timer::Zones(subject, incarnation) => self.certify(&subject, incarnation, true, output),
+            Timer::Zones(subject, incarnation) => self.certify(&subject, incarnation, true),
             Timer::Heal => self.heal(output),
             Timer::Resign => self.resign(),
             Timer::View => self.tell_view(output),

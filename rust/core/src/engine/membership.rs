@@ -63,6 +63,12 @@ impl Engine {
         })
     }
 
+    /// The same without what this node alone thinks: equal roots give equal answers. What all must agree on goes by this, as
+    /// who owns a room.
+    pub fn proven_standings(&self) -> impl Iterator<Item = (NodeId, Status)> + '_ {
+        self.table.iter().map(|entry| (entry.id, entry.precedence.status()))
+    }
+
     /// Whether deaths are held because a partition is suspected.
     #[must_use]
     pub fn suspects_partition(&self) -> bool {

@@ -44,6 +44,7 @@ mod identity;
 mod ingest;
 mod input;
 mod leave;
+mod lie;
 mod line;
 mod machine;
 mod membership;

@@ -90,6 +90,9 @@ impl Engine {
         let interval = self.config.probe_interval;
         self.timers.set(self.clock.after(interval * self.health.factor()), Timer::Period);
         self.watch_partition(output);
+        if self.config.rules.lies {
+            self.lie(output);
+        }
         let millis = (interval * 1000.0) as u64;
         let now = self.clock.unix_millis;
         // Half a period back, so that a tick that is a little early still has its own number.
@@ -229,7 +232,7 @@ impl Engine {
 
     /// Writes what has been said against a member, so that it can answer (Lifeguard's buddy system, and the rebuttal of those
     /// who come back from a partition).
-    fn evidence(&self, subject: &NodeId, out: &mut Vec<u8>) {
+    pub(super) fn evidence(&self, subject: &NodeId, out: &mut Vec<u8>) {
         let Some(entry) = self.table.get(subject) else { return };
         match entry.precedence.status() {
             Status::Alive => {}

@@ -10,7 +10,13 @@ use crate::{ChangeKey, Error, NodeId, Priority, Time, record};
 pub(super) struct Spread {
     next: Option<Time>,
     last: Time,
+    /// In a small cluster: who has not been told in this round.
+    round: Vec<NodeId>,
 }
+
+/// In a cluster of up to so many, members are told in turn: a change is told so few times there that members drawn at random
+/// would be left out once in a thousand changes.
+const SMALL: usize = 64;
 
 impl Engine {
     /// Has a change spread. What does not fit into a full buffer is made up for by anti-entropy.
@@ -78,15 +84,40 @@ impl Engine {
     /// A few members: any, or where this node knows its zone all but one of the same zone.
     fn gossip_targets(&mut self) -> Vec<NodeId> {
         let count = self.config.gossip_fanout;
+        if self.order.members().len() <= SMALL && self.config.rules.detection == Detection::Observers {
+            return self.next_in_turn(count);
+        }
         let own = self.own.contact.zone;
         let tries = if own == 0 { count } else { 3 * count };
         let picks = self.fanout.select(self.order.members().len(), tries);
         let mut picks: Vec<NodeId> = picks.into_iter().map(|index| self.order.members()[index]).collect();
         if own != 0 {
+            // The draw is uniform as a set only.
+            for last in (1..picks.len()).rev() {
+                picks.swap(last, self.chance.below(last + 1));
+            }
             let abroad = picks.iter().position(|id| self.place(id) != own).map(|at| picks.remove(at));
             picks.sort_by_key(|id| self.place(id) != own); // stable: the order within is that of the draw
             picks.splice(0..0, abroad);
             picks.truncate(count);
+        }
+        picks
+    }
+
+    fn next_in_turn(&mut self, count: usize) -> Vec<NodeId> {
+        let mut picks: Vec<NodeId> = Vec::with_capacity(count);
+        let members = self.order.members();
+        while picks.len() < count.min(members.len()) {
+            let Some(id) = self.spread.round.pop() else {
+                self.spread.round.extend_from_slice(members);
+                for last in (1..members.len()).rev() {
+                    self.spread.round.swap(last, self.chance.below(last + 1));
+                }
+                continue;
+            };
+            if !picks.contains(&id) && members.binary_search(&id).is_ok() {
+                picks.push(id);
+            }
         }
         picks
     }

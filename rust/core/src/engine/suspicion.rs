@@ -44,6 +44,9 @@ const SUSPICION_AGE: f64 = 30.0;
 /// The observers are told the same again after so many seconds at the earliest.
 const TELL_AGAIN: f64 = 2.0;
 
+/// What is said without proof is answered at most so often, in seconds.
+const ANSWER_DOUBTS: f64 = 10.0;
+
 /// A held death is looked at again after so many seconds at the earliest.
 const HELD_AGAIN: f64 = 2.0;
 
@@ -140,7 +143,7 @@ impl Engine {
                 output.events.push(Event::Suspected { node: *subject, suspect: true });
             }
         }
-        self.certify(subject, incarnation, false, output);
+        self.certify(subject, incarnation, false);
         self.tell_observers(subject, output);
     }
 
@@ -234,7 +237,7 @@ impl Engine {
         if !self.suspicions.add(accusation.clone(), self.clock.now) {
             return Ok(());
         }
-        self.certify(&subject, incarnation, false, output);
+        self.certify(&subject, incarnation, false);
         if self.suspicions.is_own(&subject) {
             self.tell_observers(&subject, output);
         } else {
@@ -252,20 +255,21 @@ impl Engine {
         if let Some(contact) = self.contacts.get(subject) {
             record::write(&mut records, record::KIND_NODE, contact.bytes());
         }
-        if let Some(certificate) = self.certificates.get(subject) {
-            certificate.write(&mut records);
-        }
+        self.evidence(subject, &mut records);
         self.send(to, &Message::Gossip { records: &records }, output);
+        let standing = self.table.get(subject).map(|entry| entry.precedence);
+        if let Some(held) =
+            standing.filter(|held| matches!(held.status(), Status::Unreachable | Status::Dead))
+        {
+            // Those who made the certificate may be unknown to who asks: banned since, or buried.
+            let mut records = Vec::new();
+            Accusation::sign(&self.identity.keys, subject, held.incarnation()).write(&mut records);
+            self.send(to, &Message::Accuse { records: &records }, output);
+        }
     }
 
     /// Makes a certificate if enough members accuse `subject`.
-    pub(super) fn certify(
-        &mut self,
-        subject: &NodeId,
-        incarnation: u64,
-        any_zone: bool,
-        output: &mut Output,
-    ) {
+    pub(super) fn certify(&mut self, subject: &NodeId, incarnation: u64, any_zone: bool) {
         let Some(suspicion) = self.suspicions.by_subject.get(subject) else { return };
         if suspicion.incarnation != incarnation {
             return;
@@ -285,8 +289,21 @@ impl Engine {
             }
             return;
         }
-        let _ = output;
         self.take_certificate(Certificate::of(*subject, incarnation, &counting));
+    }
+
+    /// Takes the accusations of a certificate that is not enough here: it was made when the cluster was smaller. Together with
+    /// what this node and others find out they may be.
+    pub(super) fn consider(&mut self, certificate: &Certificate, standing: Precedence) {
+        if standing.status() != Status::Alive || self.config.rules.detection != Detection::Observers {
+            return;
+        }
+        for accusation in certificate.accusations() {
+            if self.counts(&accusation.accuser()) && self.checks.body(accusation.body()) {
+                self.suspicions.add(accusation.clone(), self.clock.now);
+            }
+        }
+        self.certify(&certificate.subject(), certificate.incarnation(), false);
     }
 
     /// Whether the accusers are of two zones, or there is but one.
@@ -365,6 +382,16 @@ impl Engine {
             self.counters.refutations += 1;
             self.health.worse(1);
             let _ = self.refute(incarnation); // fails at the last incarnation only, where nobody can be accused
+        }
+    }
+
+    /// Somebody says so without proof that this node knows: after a long partition it may not know the accusers any more. It
+    /// answers that too, but not so often that a liar could keep the cluster busy.
+    pub(super) fn doubted(&mut self, incarnation: u64) {
+        let now = self.clock.now;
+        if self.own.doubted.is_none_or(|last| now.since(last) >= ANSWER_DOUBTS) {
+            self.own.doubted = Some(now);
+            self.accused(incarnation);
         }
     }
 

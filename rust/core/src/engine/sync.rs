@@ -86,19 +86,15 @@ impl Engine {
                 buckets[bucket / 8] |= 1 << (bucket % 8);
             }
         }
-        let mut records = Vec::new();
-        for entry in self.rows(&buckets) {
-            self.write_row(&entry, &mut records);
-            if records.len() >= CHUNK {
-                self.send_stream(
-                    sender,
-                    &Message::SyncReply { more: true, buckets, records: &records },
-                    output,
-                );
-                records.clear();
-            }
+        let rows = self.rows(&buckets);
+        let mut chunks = self.chunks(&rows).into_iter().peekable();
+        if chunks.peek().is_none() {
+            self.send_stream(sender, &Message::SyncReply { more: false, buckets, records: &[] }, output);
         }
-        self.send_stream(sender, &Message::SyncReply { more: false, buckets, records: &records }, output);
+        while let Some(records) = chunks.next() {
+            let more = chunks.peek().is_some();
+            self.send_stream(sender, &Message::SyncReply { more, buckets, records: &records }, output);
+        }
     }
 
     pub(super) fn take_sync_reply(
@@ -153,20 +149,13 @@ impl Engine {
         theirs: &HashMap<NodeId, (u64, u64, Status)>,
         output: &mut Output,
     ) {
-        let mut records = Vec::new();
-        for entry in self.rows(buckets) {
+        let mut rows = self.rows(buckets);
+        rows.retain(|entry| {
             let issued_at = self.contact_of(&entry.id).map_or(0, |contact| contact.issued_at);
             let own = (entry.precedence.incarnation(), issued_at, entry.precedence.status());
-            if theirs.get(&entry.id).is_some_and(|theirs| *theirs >= own) {
-                continue;
-            }
-            self.write_row(&entry, &mut records);
-            if records.len() >= CHUNK {
-                self.send_stream(peer, &Message::SyncPush { records: &records }, output);
-                records.clear();
-            }
-        }
-        if !records.is_empty() {
+            theirs.get(&entry.id).is_none_or(|theirs| *theirs < own)
+        });
+        for records in self.chunks(&rows) {
             self.send_stream(peer, &Message::SyncPush { records: &records }, output);
         }
     }
@@ -186,34 +175,32 @@ impl Engine {
         rows
     }
 
-    /// Writes all that proves how a member stands.
-    fn write_row(&self, entry: &Entry, out: &mut Vec<u8>) {
-        if let Some(contact) = self.contact_of(&entry.id) {
-            record::write(out, record::KIND_NODE, contact.bytes());
-        }
-        if let Some(certificate) = self.certificates.get(&entry.id) {
-            certificate.write(out);
-        }
-        match entry.precedence.status() {
-            Status::Dead => record::write_status(out, &entry.id, entry.precedence),
-            Status::Suspect => self.suspicions.write(&entry.id, out),
-            Status::Banned => {
-                if let Some(ban) = self.bans.get(&entry.id) {
-                    ban.write(out);
-                }
+    /// The records of rows, cut for streams. First what all say of themselves, then what others prove: a proof counts only
+    /// with those who are known.
+    fn chunks(&self, rows: &[Entry]) -> Vec<Vec<u8>> {
+        let mut chunks = Vec::new();
+        let mut records = Vec::new();
+        let parts = rows.iter().map(|row| (row, true)).chain(rows.iter().map(|row| (row, false)));
+        for (row, of_itself) in parts {
+            match (of_itself, self.contact_of(&row.id)) {
+                (true, Some(contact)) => record::write(&mut records, record::KIND_NODE, contact.bytes()),
+                (true, None) => {}
+                (false, _) => self.evidence(&row.id, &mut records),
             }
-            Status::Alive | Status::Unreachable | Status::Left => {}
+            if records.len() >= CHUNK {
+                chunks.push(std::mem::take(&mut records));
+            }
         }
+        if !records.is_empty() {
+            chunks.push(records);
+        }
+        chunks
     }
 
     /// Everything that is known, as records for [`super::Command::Restore`].
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut records = Vec::new();
-        for entry in self.rows(&[0xFF; 32]) {
-            self.write_row(&entry, &mut records);
-        }
-        records
+        self.chunks(&self.rows(&[0xFF; 32])).concat()
     }
 }
 
