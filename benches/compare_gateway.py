@@ -78,6 +78,7 @@ ROWS = (
     Row(RELAY, "C epoll relay", at_most=(2.6, 1.8)),
     Row(RELAY, "picows + msgspec", at_most=(1.35, 1.0)),
     Row(RELAY, "websockets + msgspec"),
+    Row(RELAY, "gorilla (Go)"),
     Row(RELAY, "node ws"),
     Row(RELAY, "PeerJS server", at_least=(1.5, 2.3)),
     Row(RELAY, "socket.io", at_least=(2.2, 3.2)),

@@ -92,7 +92,7 @@ class Rival(NamedTuple):
     wire: Wire
     command: tuple[str | Path, ...]
     needs: str
-    """node, python or gcc."""
+    """gcc, go, node or python."""
 
 
 def _node(script: str) -> tuple[str | Path, ...]:
@@ -105,6 +105,7 @@ RIVALS = {
         Rival("C epoll relay", RAW, (PEERS / "epoll_relay",), "gcc"),
         Rival("picows + msgspec", RAW, (sys.executable, SOURCES / "picows_relay.py"), "python"),
         Rival("websockets + msgspec", RAW, (sys.executable, SOURCES / "websockets_relay.py"), "python"),
+        Rival("gorilla (Go)", RAW, (PEERS / "gorilla_relay",), "go"),
         Rival("node ws", RAW, _node("ws_relay.js"), "node"),
         Rival("PeerJS server", PEERJS, _node("peerjs_relay.js"), "node"),
         Rival("socket.io", SOCKET_IO, _node("socketio_relay.js"), "node"),
@@ -119,7 +120,7 @@ def install() -> dict[str, str]:
     """Builds and installs what the rivals need. Returns what cannot be had → why."""
     PEERS.mkdir(parents=True, exist_ok=True)
     missing = {}
-    for need, installs in (("gcc", _compile), ("python", _pip), ("node", _npm)):
+    for need, installs in (("gcc", _compile), ("go", _go), ("python", _pip), ("node", _npm)):
         try:
             installs()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -132,6 +133,12 @@ def _compile() -> None:
     if compiler is None:
         raise OSError("there is no C compiler")
     subprocess.run([compiler, "-O2", "-o", PEERS / "epoll_relay", SOURCES / "epoll_relay.c"], check=True)
+
+
+def _go() -> None:
+    if shutil.which("go") is None:
+        raise OSError("there is no Go")
+    subprocess.run(["go", "build", "-o", PEERS / "gorilla_relay", "."], cwd=SOURCES / "gorilla", check=True)
 
 
 def _pip() -> None:
