@@ -67,9 +67,8 @@ async def test_relay_with_replies(node: RunningNode) -> None:
 
 async def test_relay_at_a_rate(node: RunningNode) -> None:
     (stage,) = (await measured(node, short("relay", pairs=2, rate=100.0))).stages
-    assert 30 <= stage.sent <= 50
     assert (stage.lost, stage.left_out) == (0, 0)
-    assert stage.lateness is not None
+    assert stage.lateness is not None and stage.lateness.count == stage.sent >= 30
 
 
 async def test_trickle(node: RunningNode) -> None:
@@ -114,7 +113,8 @@ async def test_mixed(node: RunningNode) -> None:
     scenario = adjusted(short("mixed", room_size=3, pairs=2, clients=20), "mixed", sessions=4)
     figures = await measured(node, scenario)
     assert [stage.name for stage in figures.stages] == ["idle", "joins", "relay", "trickle", "fanout"]
-    assert all(stage.arrived for stage in figures.stages[1:]) and figures.notes == []
+    assert all(stage.arrived for stage in figures.stages[1:])
+    assert (figures.failed, figures.refusals, figures.closes) == (0, [], {})
     assert latency_plot(figures).count("<polyline") == 5
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -57,7 +58,7 @@ async def test_it_prints_figures_as_json_and_draws_them(
     assert (code, err) == (0, "")
     figures = json.loads(out)
     (stage,) = figures["stages"]
-    assert 18 <= stage["arrived"] <= 22 and stage["lost"] == 0 and figures["notes"] == []
+    assert stage["arrived"] >= 18 and stage["lost"] == 0 and figures["notes"] == []
     assert figures["server"]["pid"] == os.getpid()
     assert plot.read_text().startswith("<svg")
 
@@ -107,6 +108,23 @@ async def test_it_speaks_tls(config: str, tmp_path: Path) -> None:
     assert trusting["sessions"] == 4 and trusting["stages"][0]["lost"] == 0
     assert (doubting["sessions"], doubting["failed"]) == (0, 4)
     assert "certificate" in doubting["refusals"][0]["reason"]
+
+
+async def test_where_nobody_listens_it_says_so_and_fails(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    url = f"ws://127.0.0.1:{port}/v1"
+    code, out, _ = await bench("relay", *FAST, "--pairs", "1", "--url", url, "--state-dir", str(tmp_path))
+    assert code == 1
+    assert "nobody listens there" in out
+
+
+async def test_a_key_that_the_node_does_not_have_is_told(node: RunningNode, tmp_path: Path) -> None:
+    code, out, _ = await bench(
+        "relay", *FAST, "--pairs", "1", "--url", node.url, "--state-dir", str(tmp_path)
+    )
+    assert code == 1
+    assert "does not know the key" in out
 
 
 @pytest.mark.parametrize(

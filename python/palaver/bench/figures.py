@@ -39,7 +39,7 @@ class StageFigures(Struct, frozen=True, rename="camel"):
     lost: int
     left_out: int
     per_second: float
-    """Messages that arrived; of joins, those that got in."""
+    """Messages that arrived in time; of joins, those that got in."""
     latency: Latency | None
     reply_latency: Latency | None
     lateness: Latency | None
@@ -85,6 +85,11 @@ class Figures(Struct, frozen=True, rename="camel"):
     notes: list[str]
     """What a reader must know before using the figures."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody was let in, so that there are no figures."""
+        return not self.sessions and not any(stage.arrived for stage in self.stages)
+
 
 def figures_of(name: str, url: str, scenario: Scenario, measured: Measurement, pid: int | None) -> Figures:
     """All figures of a measurement."""
@@ -98,7 +103,7 @@ def figures_of(name: str, url: str, scenario: Scenario, measured: Measurement, p
             replies=stage.replies,
             lost=stage.lost,
             left_out=stage.left_out,
-            per_second=stage.arrived / seconds if seconds else 0.0,
+            per_second=stage.in_time / seconds if seconds else 0.0,
             latency=latency(stage.latency),
             reply_latency=latency(stage.reply_latency),
             lateness=latency(stage.lateness),
@@ -201,6 +206,14 @@ def notes(
         said.append(f"the node's rate limits were hit, so these are figures of refusals. {LIMITS_HINT}")
     if others := {reason: count for reason, count in reasons.items() if reason != "rate_limited"}:
         said.append("refused: " + ", ".join(f"{reason} ({count})" for reason, count in others.items()))
+    if "token_invalid" in reasons:
+        said.append(
+            "the node does not know the key of the tokens: name its settings with --config, or its --state-dir"
+        )
+    if "connection refused" in reasons:
+        said.append(
+            "nobody listens there: start a node with `palaver dev` or `palaver serve`, or name one with --url"
+        )
     if failed:
         said.append(f"{failed} clients were not let in")
     expected = {"4002"} if any(isinstance(stage, SlowReader) for stage in scenario.stage) else set()

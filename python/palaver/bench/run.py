@@ -46,6 +46,8 @@ class StageReport(Struct, frozen=True):
     name: str
     sent: int
     arrived: int
+    in_time: int
+    """Those that arrived while it was measured, and not in the seconds that are waited for the last."""
     replies: int
     lost: int
     """Deliveries and replies that never came."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from palaver.cli.options import Config, Json, StateDir, Verbose
-from palaver.cli.output import say_json
+from palaver.cli.output import FAILED, say_json
 
 if TYPE_CHECKING:
     from palaver.bench.run import Measurement, Runner
@@ -122,6 +122,8 @@ def bench(
         from palaver.bench.table import show
 
         show(figures, Console())
+    if figures.is_empty:
+        raise typer.Exit(FAILED)
 
 
 def _scenario(name: str) -> Scenario:

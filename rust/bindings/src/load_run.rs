@@ -68,6 +68,7 @@ fn report(py: Python<'_>, report: load::Report) -> PyResult<Bound<'_, PyDict>> {
         facts.set_item("name", figures.name)?;
         facts.set_item("sent", figures.sent)?;
         facts.set_item("arrived", figures.arrived)?;
+        facts.set_item("in_time", figures.in_time)?;
         facts.set_item("replies", figures.replies)?;
         facts.set_item("lost", figures.lost)?;
         facts.set_item("left_out", figures.left_out)?;

@@ -226,6 +226,7 @@ impl Driver {
         if let Some(stage) = spec.churns {
             self.counts.cycles += 1;
             self.stages[stage].arrived += 1;
+            self.stages[stage].in_time += u64::from(self.phase == Phase::Measuring);
             self.stages[stage].latency.add(took);
             self.say_goodbye(index);
         } else {

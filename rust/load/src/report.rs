@@ -39,8 +39,10 @@ pub struct Figures {
     pub name: String,
     /// Messages sent.
     pub sent: u64,
-    /// Messages that reached whom they were for.
+    /// Messages that reached whom they were for, until the end of the run.
     pub arrived: u64,
+    /// Those of them that did so while it was measured.
+    pub in_time: u64,
     /// Replies to messages.
     pub replies: u64,
     /// Deliveries and replies that never came.
@@ -87,6 +89,7 @@ pub struct Report {
 pub(crate) struct Stage {
     pub(crate) sent: u64,
     pub(crate) arrived: u64,
+    pub(crate) in_time: u64,
     pub(crate) replies: u64,
     pub(crate) lost: u64,
     pub(crate) left_out: u64,
@@ -99,11 +102,22 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let durations = Durations::new;
         let (latency, reply_latency, lateness) = (durations(), durations(), durations());
-        Self { sent: 0, arrived: 0, replies: 0, lost: 0, left_out: 0, latency, reply_latency, lateness }
+        Self {
+            sent: 0,
+            arrived: 0,
+            in_time: 0,
+            replies: 0,
+            lost: 0,
+            left_out: 0,
+            latency,
+            reply_latency,
+            lateness,
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.sent, self.arrived, self.replies, self.lost, self.left_out) = (0, 0, 0, 0, 0);
+        (self.sent, self.arrived, self.in_time) = (0, 0, 0);
+        (self.replies, self.lost, self.left_out) = (0, 0, 0);
         self.latency.clear();
         self.reply_latency.clear();
         self.lateness.clear();
@@ -114,6 +128,7 @@ impl Stage {
             name: name.into(),
             sent: self.sent,
             arrived: self.arrived,
+            in_time: self.in_time,
             replies: self.replies,
             lost: self.lost,
             left_out: self.left_out,

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::client::State;
 use crate::driver::{Driver, SECOND};
-use crate::plan::{Message, Pace, Part};
+use crate::plan::{Message, Pace, Part, Phase};
 
 /// A closed flow in which nothing has moved for so long begins again.
 const LOST_AFTER: u64 = 10 * SECOND;
@@ -106,6 +106,7 @@ impl Driver {
             self.counts.replies += 1;
         } else {
             stage.arrived += 1;
+            stage.in_time += u64::from(self.phase == Phase::Measuring);
             stage.latency.add(took);
             self.counts.arrived += 1;
         }
