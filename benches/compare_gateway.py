@@ -2,6 +2,7 @@
 
     make bench-gateway                       # a few minutes; prints the table
     make bench-gateway ARGS="--write"        # and writes it to docs/benchmarks.md, with plots
+    make bench-gateway ARGS="--growth --write"
 
 Servers run on core 0 and the native load on core 1, by turns in several rounds: the ratio is taken inside each round, and its
 median counts. Absolute figures are medians, too.
@@ -191,7 +192,7 @@ def measure_side_by_side(rounds: int, seconds: float, missing: dict[str, str]) -
             if RIVALS[name].needs not in missing:
                 server = stack.enter_context(Server(RIVALS[name].command))
                 ports[name] = int(server.first_line()), server.pid
-        for turn in range(rounds):
+        for turn in range(-1, rounds):  # the first is not counted: compilers at run time are still at work
             for work in dict.fromkeys(row.work for row in ROWS):
                 who = [PALAVER, *(row.rival for row in ROWS if row.work == work and row.rival in ports)]
                 for name in who if turn % 2 == 0 else reversed(who):
@@ -210,7 +211,8 @@ def measure_side_by_side(rounds: int, seconds: float, missing: dict[str, str]) -
                         plan = rival_plan(RIVALS[name].wire, port, work.preset, work.size, timing)
                         measured = carried_out(Runner(plan, ServerProcess(pid)))
                     cost = cpu_per_message(measured)
-                    taken[work.name, name].append(cost)
+                    if turn >= 0:
+                        taken[work.name, name].append(cost)
                     busy = measured.report.cpu / max(1, measured.report.measured)
                     say(f"round {turn + 1}, {work.name}, {name}: {cost:.2f} µs (load {busy:.0%} of its core)")
     return taken
@@ -299,15 +301,23 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def section(taken: Figure, alone: dict[str, float | None], skipped: dict[str, str], rounds: int) -> str:
+def facts(command: str, rounds: str) -> str:
+    """What was run, of which commit, when and where."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
+    system = os.uname()
+    return (
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {model.partition(': ')[2]}, {os.cpu_count()} cores,"
+        f" {system.sysname} {system.release.split('-')[0]}, {rounds}; {os.getloadavg()[2]:.1f} processes wanted a core on"
+        f" average of the last 15 minutes.\n\n"
+    )
+
+
+def section(taken: Figure, alone: dict[str, float | None], skipped: dict[str, str], rounds: int) -> str:
     said = [
-        f"`make bench-gateway`, {datetime.now(UTC):%Y-%m-%d}, commit {commit},"
-        f" {model.partition(': ')[2]}, {os.cpu_count()} cores, {os.uname().sysname} {os.uname().release.split('-')[0]},"
-        f" {rounds} rounds; {os.getloadavg()[2]:.1f} processes wanted a core on average of the last 15 minutes.\n\n",
+        facts("make bench-gateway", f"{rounds} rounds"),
         table(["work", "rival", "ours", "theirs", "ratio", "bar", ""], list(verdicts(taken))),
         "\n",
     ]
@@ -341,29 +351,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    parser.add_argument(
-        "--growth", action="store_true", help="also measure how costs grow; some minutes more"
-    )
+    parser.add_argument("--growth", action="store_true", help="measure instead how costs grow")
     options = parser.parse_args()
     began = time.monotonic()
-    missing = install()
     os.sched_setaffinity(0, {LOAD_CORE})
-    taken = measure_side_by_side(options.rounds, options.seconds, missing)
-    alone = measure_alone(options.rounds, "gcc" not in missing)
-    skipped = {
-        **NOT_HERE,
-        **{rival.name: missing[rival.needs] for rival in RIVALS.values() if rival.needs in missing},
-    }
-    text = section(taken, alone, skipped, options.rounds)
     if options.growth:
+        part, text = "gateway growth", facts("make bench-gateway ARGS=--growth", "each point on a fresh node")
         text += growth(Palaver, PLOTS if options.write else None)
+    else:
+        part, missing = "gateway", install()
+        taken = measure_side_by_side(options.rounds, options.seconds, missing)
+        alone = measure_alone(options.rounds, "gcc" not in missing)
+        absent = {rival.name: missing[rival.needs] for rival in RIVALS.values() if rival.needs in missing}
+        text = section(taken, alone, {**NOT_HERE, **absent}, options.rounds)
+        if options.write:
+            draw(taken)
     print(text)
     say(f"{time.monotonic() - began:.0f} s")
     if options.write:
-        before, _, after = PAGE.read_text().partition("<!-- gateway -->\n")
-        after = after.partition("<!-- /gateway -->")[2]
-        PAGE.write_text(f"{before}<!-- gateway -->\n{text}<!-- /gateway -->{after}")
-        draw(taken)
+        before, _, after = PAGE.read_text().partition(f"<!-- {part} -->\n")
+        after = after.partition(f"<!-- /{part} -->")[2]
+        PAGE.write_text(f"{before}<!-- {part} -->\n{text}<!-- /{part} -->{after}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ CURVES: tuple[tuple[str, str, str, Iterable[int], str, Callable[[Figures], float
         _cost,
     ),
     (
-        f"relay at {RATE}/s in many rooms",
+        f"relay in many rooms, {RATE} messages a second",
         "µs a message",
         "rooms of two",
         ROOMS,
@@ -79,7 +79,7 @@ def growth(node: Node, plots: Path | None) -> str:
         if plots is not None and points:
             x = log_axis(axis, [value for value, _ in points])
             y = zero_axis(unit, [found for _, found in points])
-            name = what.split(" at ")[0].replace(" ", "-")
+            name = what.split(",")[0].replace(" ", "-")
             plots.mkdir(exist_ok=True)
             (plots / f"growth-{name}.svg").write_text(
                 plot(f"{what}: {unit}", x, y, [Line(what, points)]), "utf-8"
