@@ -21,11 +21,13 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar, final
 
+from palaver.core.events import Event, Member, Reachability
 from palaver.core.types import Members, Priority, Row, Status
 
 __all__ = [
     "Beat",
     "BroadcastBuffer",
+    "ClusterDriver",
     "FailureDetector",
     "FanoutStrategy",
     "GossipBackoff",
@@ -737,6 +739,141 @@ class Opened:
     @property
     def seq(self) -> int:
         """One counter for all peers of the sender: numbers rise, with gaps."""
+
+@final
+class ClusterDriver:
+    """A cluster node on a native thread of its own, which never touches Python.
+
+    The thread has UDP and TCP on one port, the clock, the disk, and the engine of docs/gossip.md. It answers probes
+    whatever Python does; what it has to tell waits in a bounded queue behind ``fd``:
+
+        driver.start("127.0.0.1:0", seeds=["127.0.0.1:7946"])
+        loop.add_reader(driver.fd, lambda: [take(event) for event in driver.drain()])
+
+    ``keys`` are the node's identity. ``authorities`` (public keys, 32 bytes each) admit whoever has a ticket of one of
+    them, ``ticket`` (72 bytes) is this node's own; ``allowed_keys`` admit the listed, and then ``administrators`` are
+    whose bans count. With neither, everybody may join, and ``start`` binds nothing but the loopback.
+
+    ``state_dir`` (made with mode 0700, locked) keeps the ceiling of incarnations and the membership; a node that comes
+    back with it asks whom it knew. ``settings`` are those of ``EngineConfig`` in rust/core/src/engine/config.rs by
+    name, in seconds or counts. ``queue`` (1 to 65,536) is how many broadcasts wait for a slow Python; changes of the
+    view are never lost (docs/gossip.md, "The driver, from Python").
+
+    ``blocked_after`` and ``leave_after`` are for a loop that calls ``beat`` each second: so many seconds without make
+    the node say that it is draining, and finally leave (None: never). The first must exceed the longest stall that is
+    normal, garbage collection included; the second is how long sessions are better lost than stuck.
+
+    Every call may come from any thread and waits without the interpreter. All raise StoppedError before ``start`` and, but
+    for ``drain``, ``fd``, ``beat``, ``address``, ``counters`` and ``close``, after the end. A forked child has no thread:
+    there it is over. Raises ArgumentError for a setting that cannot work.
+    """
+
+    def __new__(
+        cls,
+        keys: KeyManager,
+        *,
+        cluster: str = "palaver",
+        name: str = "",
+        metadata: NodeMetadata | None = None,
+        state_dir: str | PathLike[str] | None = None,
+        authorities: Sequence[bytes] | None = None,
+        allowed_keys: Sequence[bytes] | None = None,
+        administrators: Sequence[bytes] | None = None,
+        ticket: bytes | None = None,
+        settings: dict[str, float] | None = None,
+        queue: int = 4096,
+        blocked_after: float = 3.0,
+        leave_after: float | None = 30.0,
+    ) -> ClusterDriver: ...
+    def start(self, bind: str, *, advertise: str | None = None, seeds: Sequence[str] = ()) -> None:
+        """Reads the disk, binds ``IP:PORT`` for UDP and TCP, and begins to greet ``seeds`` (64 count).
+
+        Port 0 takes one that is free for both; ``address`` says which. ``advertise`` is where others reach the node, if that
+        is elsewhere; it must be given where all interfaces are bound. Raises ArgumentError for other addresses (names
+        must be looked up before), for one others could reach where nobody decides who may join, and when started
+        before; OSError when the port is taken (EADDRINUSE), the disk fails, or somebody else has ``state_dir`` open
+        (BlockingIOError); DecodeError when the reserved incarnation is damaged. Nothing is left behind.
+        """
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def address(self) -> str:
+        """``IP:PORT`` that is bound."""
+    @property
+    def advertised(self) -> str:
+        """``IP:PORT`` that others are told."""
+    @property
+    def fd(self) -> int:
+        """Readable while events wait (eventfd(2)); belongs to the driver."""
+    @property
+    def incarnation(self) -> int:
+        """How often this node has answered for itself: 2**16 × the Unix seconds of its start, or above its disk's."""
+    def drain(self) -> list[Event]:
+        """Takes the events that wait, in order. Never waits."""
+    def beat(self) -> None:
+        """A sign of life of the Python side, 50 ns: call it each second from the loop. The watch begins with the first."""
+    def members(self) -> list[Member]:
+        """All that are known by rising id: this node, the gone too, until they are forgotten. About 1 µs for each."""
+    def member(self, node_id: str | bytes) -> Member | None:
+        """One of them."""
+    def status(self, node_id: str | bytes) -> Status | None:
+        """How a member stands, None if it is unknown."""
+    def rtt(self, node_id: str | bytes) -> float | None:
+        """The smoothed round-trip time to the zone of the member in seconds (RFC 6298), None if nothing is known."""
+    def reachability(self) -> Reachability: ...
+    def counters(self) -> dict[str, float]:
+        """What has happened so far, for metrics; after the end as it was then.
+
+        Of the engine: ``received, refused, sent, sent_bytes, streams, stream_bytes, probes, probes_failed, accusations,
+        refutations, syncs, records``. Of the driver: ``received_bytes, unsent, streams_received, streams_failed,
+        connections_dropped, broadcasts_lost, log_bytes_lost``, ``connections`` that are open, and ``cpu_seconds`` that the
+        thread has computed.
+        """
+    def root(self) -> bytes:
+        """Sixteen bytes that are equal on two nodes exactly when their views are."""
+    def set_vitals(self, *, load: int = 0, sessions: int = 0, draining: bool = False) -> None:
+        """How the node is doing: ``load`` in thousandths of what it can carry (0 to 65,535). Rides on every probe; a
+        marked change is spread to all."""
+    def set_metadata(self, name: str, metadata: NodeMetadata) -> None:
+        """Changes name and place; others learn it by gossip. Raises ArgumentError for a name above 255 bytes."""
+    def join(self, seeds: Sequence[str]) -> None:
+        """Greets these ``IP:PORT`` in place of the seeds before, until one has answered."""
+    def broadcast(self, payload: bytes, *, urgent: bool = False) -> None:
+        """Spreads at most 850 bytes, signed, to every member, each once. ``urgent`` goes before all but refutations: for
+        revocations and bans. Raises ArgumentError when it is longer."""
+    def set_admission(
+        self,
+        *,
+        authorities: Sequence[bytes] | None = None,
+        allowed_keys: Sequence[bytes] | None = None,
+        administrators: Sequence[bytes] | None = None,
+        ticket: bytes | None = None,
+    ) -> None:
+        """Says anew who may join, and tells others a new ``ticket`` of this node if there is one.
+
+        Members stay until their record is signed anew, within about an hour: whoever is to go at once is banned. Raises
+        ArgumentError where it would let everybody in and the node can be reached from other machines.
+        """
+    def ban(self, ban: bytes) -> None:
+        """Takes what ``sign_ban`` made and spreads it: the key can never come back. Raises SignatureError, DecodeError or
+        ArgumentError when it is not for this cluster, false, or not by an administrator."""
+    def force_leave(self, node_id: str | bytes) -> None:
+        """Takes an unreachable member for dead now. Nothing happens to one that still answers."""
+    def leave(self, timeout: float = 5.0) -> bool:
+        """Says goodbye and waits for at most ``timeout`` seconds until it is heard; whether it is over.
+
+        With 0 it only begins; ``Stopped`` follows in any case, by the engine's ``leave_timeout`` at the latest.
+        """
+    def close(self) -> None:
+        """Ends the node without a goodbye and waits until its files and sockets are closed. Safe to call twice."""
+    def __enter__(self) -> ClusterDriver: ...
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> None: ...
 
 @final
 class WriteAheadLog:

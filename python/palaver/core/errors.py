@@ -23,3 +23,7 @@ class DecodeError(CoreError):
 
 class SignatureError(CoreError):
     """Something is not signed by whom it says."""
+
+
+class StoppedError(PalaverError, RuntimeError):
+    """A node that has not been started, or has stopped, was asked for something. Nothing was changed."""

@@ -6,12 +6,13 @@ can be matched: ``case ViewChanged(changes=changes)``. Node ids are text, times 
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from palaver.core.types import Status
 
 
-class Change(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Change:
     """How one member's standing has changed."""
 
     node_id: str
@@ -23,20 +24,23 @@ class Change(Struct, frozen=True):
     incarnation: int
 
 
-class ViewChanged(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ViewChanged:
     """The view has changed: one batch, in which each member stands once."""
 
     changes: tuple[Change, ...]
 
 
-class Suspected(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Suspected:
     """This node alone misses answers of a member, or has them again. Nobody else is told."""
 
     node_id: str
     suspect: bool
 
 
-class BroadcastReceived(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BroadcastReceived:
     """A member has spread this; its signature is good. Each broadcast comes once, while the cache remembers it."""
 
     origin: str
@@ -44,73 +48,86 @@ class BroadcastReceived(Struct, frozen=True):
     payload: bytes
 
 
-class BroadcastsLost(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BroadcastsLost:
     """Python was too slow: so many broadcasts found no room in the queue and are gone. What they said must be fetched."""
 
     count: int
 
 
-class PartitionSuspected(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PartitionSuspected:
     """More members are out of reach than fail by themselves: none is declared dead while that is so."""
 
     unreachable: int
     members: int
 
 
-class PartitionEnded(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PartitionEnded:
     """Those out of reach have come back, or are few again."""
 
 
-class Paused(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Paused:
     """The native thread, and so likely the whole machine, stood still for so many seconds; nobody was blamed for it."""
 
     seconds: float
 
 
-class Blocked(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Blocked:
     """``beat`` has not been called for so many seconds: the node tells others that it takes nothing new."""
 
     seconds: float
 
 
-class Unblocked(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Unblocked:
     """``beat`` has been called again, after so many seconds."""
 
     seconds: float
 
 
-class Equivocation(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Equivocation:
     """A member has signed two different records for one moment: it lies, or its key is used twice."""
 
     node_id: str
 
 
-class IdentityConflict(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class IdentityConflict:
     """Another process uses this node's key."""
 
 
-class Refused(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Refused:
     """A node was not let in. At most one a minute is told."""
 
     node_id: str
     why: str
 
 
-class Joined(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Joined:
     """The cluster has been found: the first whole exchange with a seed."""
 
 
-class Alone(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Alone:
     """No seed has answered; the node goes on trying."""
 
 
-class LogFailed(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class LogFailed:
     """Membership can no longer be written to the disk. The node goes on: after a restart it learns it from peers."""
 
     why: str
 
 
-class Stopped(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Stopped:
     """The node is out of the cluster and its thread has ended. Nothing comes after this."""
 
     acknowledged: int
@@ -140,7 +157,8 @@ Event = (
 """Any of them."""
 
 
-class Member(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Member:
     """One member, as this node sees it."""
 
     node_id: str
@@ -164,7 +182,8 @@ class Member(Struct, frozen=True):
     """The smoothed round-trip time to its zone in seconds, None where nothing of the zone has been measured."""
 
 
-class Reachability(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Reachability:
     """Who can be reached, as this node sees it. Ids are in rising order."""
 
     members: int

@@ -7,11 +7,13 @@ mod backoff;
 mod beat;
 mod broadcast_buffer;
 mod cache;
+mod cluster_arguments;
+mod cluster_driver;
 mod convert;
 mod envelope;
 mod error;
+mod events;
 mod failure_detector;
-mod files;
 mod keys;
 mod links;
 mod load_plan;
@@ -40,6 +42,8 @@ mod _native {
     use crate::broadcast_buffer::BroadcastBuffer;
     #[pymodule_export]
     use crate::cache::MessageCache;
+    #[pymodule_export]
+    use crate::cluster_driver::ClusterDriver;
     #[pymodule_export]
     use crate::envelope::{GossipEnvelope, GossipMessage};
     #[pymodule_export]

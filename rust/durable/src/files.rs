@@ -1,23 +1,24 @@
 //! The few file operations that durability needs, each with its fsync.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use palaver_core::Error;
-use pyo3::PyErr;
-use pyo3::exceptions::PyOSError;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::error::Refused;
-
-/// What went wrong with which file; becomes an OSError with errno and filename.
-pub(crate) struct FileError {
-    errno: i32,
-    reason: String,
-    path: PathBuf,
+/// What went wrong with which file.
+#[derive(Debug, Clone)]
+pub struct FileError {
+    /// The system's number for it, 0 where it gave none.
+    pub errno: i32,
+    /// In words.
+    pub reason: String,
+    /// The file.
+    pub path: PathBuf,
 }
 
 impl FileError {
@@ -27,16 +28,19 @@ impl FileError {
     }
 }
 
-impl From<FileError> for PyErr {
-    fn from(FileError { errno, reason, path }: FileError) -> Self {
-        PyOSError::new_err((errno, format!("{reason}; nothing was acknowledged"), path.display().to_string()))
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; nothing was acknowledged", self.path.display(), self.reason)
     }
 }
 
 /// How a call of something durable fails.
-pub(crate) enum Failure {
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// The system refuses.
     File(FileError),
-    Refused(Refused),
+    /// What is there, or was given, is not as it should be.
+    Refused(Error),
     /// An earlier write or sync failed half-way, so that nobody knows what the disk holds; or it has been closed.
     Broken(PathBuf),
 }
@@ -49,25 +53,36 @@ impl From<FileError> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Refused(error.into())
+        Self::Refused(error)
     }
 }
 
-impl From<Failure> for PyErr {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::File(error) => error.into(),
-            Failure::Refused(refused) => refused.into(),
-            Failure::Broken(path) => FileError {
+impl Failure {
+    /// What the system said of which file; the core's error where it is not about a file.
+    pub fn into_file_error(self) -> Result<FileError, Error> {
+        match self {
+            Self::File(error) => Ok(error),
+            Self::Refused(error) => Err(error),
+            Self::Broken(path) => Ok(FileError {
                 errno: Errno::BADF.raw_os_error(),
                 reason: "it is closed, or an earlier write failed and left it in doubt: open it again"
                     .to_owned(),
                 path,
-            }
-            .into(),
+            }),
         }
     }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.clone().into_file_error() {
+            Ok(error) => error.fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// Names the file that an operation failed on.
 pub(crate) fn on<T>(path: &Path, result: io::Result<T>) -> Result<T, FileError> {

@@ -1,0 +1,134 @@
+//! What a cluster node is made with, as arguments: who may join, addresses, settings by name.
+
+use std::net::SocketAddr;
+
+use palaver_core::engine::{Admission, EngineConfig};
+use palaver_core::{AdmissionTicket, Error, PublicKey};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyDict;
+
+use crate::error::{ArgumentError, Refused};
+
+/// Bytes of a ticket: until when, and the signature.
+const TICKET: usize = 72;
+
+fn key(bytes: &PyBackedBytes) -> PyResult<[u8; 32]> {
+    let got = bytes.len();
+    let key = <[u8; 32]>::try_from(&bytes[..])
+        .map_err(|_| Refused::from(Error::Length { what: "public key", expected: 32, got }))?;
+    PublicKey::from_bytes(&key).map_err(Refused::from)?;
+    Ok(key)
+}
+
+fn keys<C: FromIterator<[u8; 32]>>(given: &[PyBackedBytes]) -> PyResult<C> {
+    given.iter().map(key).collect()
+}
+
+/// Who decides, from the three lists of which none, or the last with one other, may be given.
+pub(crate) fn admission(
+    authorities: Option<Vec<PyBackedBytes>>,
+    allowed: Option<Vec<PyBackedBytes>>,
+    administrators: Option<Vec<PyBackedBytes>>,
+) -> PyResult<Admission> {
+    let administrators = keys(&administrators.unwrap_or_default())?;
+    match (authorities, allowed) {
+        (None, None) => Ok(Admission::Open { administrators }),
+        (None, Some(allowed)) => Ok(Admission::Keys { members: keys(&allowed)?, administrators }),
+        (Some(authorities), None) if administrators.is_empty() => {
+            if authorities.is_empty() {
+                return Err(ArgumentError::new_err(
+                    "with no authority nobody could join; nothing was changed",
+                ));
+            }
+            Ok(Admission::Authorities(keys(&authorities)?))
+        }
+        (Some(_), _) => Err(ArgumentError::new_err(
+            "authorities decide alone: give neither allowed keys nor administrators with them; nothing was changed",
+        )),
+    }
+}
+
+/// A ticket from its 72 bytes.
+pub(crate) fn ticket(bytes: Option<&[u8]>) -> PyResult<Option<AdmissionTicket>> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let (Some(not_after), Some(signature), TICKET) =
+        (bytes.first_chunk::<8>(), bytes.last_chunk::<64>(), bytes.len())
+    else {
+        return Err(
+            Refused::from(Error::Length { what: "ticket", expected: TICKET, got: bytes.len() }).into()
+        );
+    };
+    Ok(Some(AdmissionTicket { not_after: u64::from_le_bytes(*not_after), signature: *signature }))
+}
+
+/// An address argument.
+pub(crate) fn address(text: &str) -> PyResult<SocketAddr> {
+    text.parse().map_err(|_| {
+        ArgumentError::new_err(format!(
+            "an address is IP:PORT or [IPv6]:PORT, not {text:?}: look names up before; nothing was changed"
+        ))
+    })
+}
+
+/// Several of them.
+pub(crate) fn addresses(texts: &[String]) -> PyResult<Vec<SocketAddr>> {
+    texts.iter().map(|text| address(text)).collect()
+}
+
+/// Puts settings by name into their places.
+pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    let Some(settings) = settings else { return Ok(()) };
+    for (name, value) in settings {
+        let name: String = name.extract()?;
+        if let Some(place) = seconds_or_factor(config, &name) {
+            *place = value.extract()?;
+        } else if let Some(place) = whole(config, &name) {
+            *place = value.extract()?;
+        } else {
+            return Err(ArgumentError::new_err(format!(
+                "there is no setting {name:?} of the engine; nothing was changed"
+            )));
+        }
+    }
+    Ok(config.check().map_err(Refused::from)?)
+}
+
+fn seconds_or_factor<'a>(config: &'a mut EngineConfig, name: &str) -> Option<&'a mut f64> {
+    Some(match name {
+        "probe_interval" => &mut config.probe_interval,
+        "probe_timeout_min" => &mut config.probe_timeout_min,
+        "probe_timeout_max" => &mut config.probe_timeout_max,
+        "gossip_interval" => &mut config.gossip_interval,
+        "quick_gossip" => &mut config.quick_gossip,
+        "dead_factor" => &mut config.dead_factor,
+        "dead_factor_unconfirmed" => &mut config.dead_factor_unconfirmed,
+        "mass_share" => &mut config.mass_share,
+        "partition_hold" => &mut config.partition_hold,
+        "heal_interval" => &mut config.heal_interval,
+        "resign_interval" => &mut config.resign_interval,
+        "record_age" => &mut config.record_age,
+        "tombstone_age" => &mut config.tombstone_age,
+        "pause_limit" => &mut config.pause_limit,
+        "sync_interval" => &mut config.sync_interval,
+        "view_window" => &mut config.view_window,
+        "leave_timeout" => &mut config.leave_timeout,
+        "flaps_allowed" => &mut config.flaps_allowed,
+        _ => return None,
+    })
+}
+
+fn whole<'a>(config: &'a mut EngineConfig, name: &str) -> Option<&'a mut usize> {
+    Some(match name {
+        "indirect_probes" => &mut config.indirect_probes,
+        "gossip_fanout" => &mut config.gossip_fanout,
+        "observers" => &mut config.observers,
+        "quorum" => &mut config.quorum,
+        "leave_acknowledgements" => &mut config.leave_acknowledgements,
+        "max_members" => &mut config.max_members,
+        "max_links" => &mut config.max_links,
+        "buffer_capacity" => &mut config.buffer_capacity,
+        "cache_capacity" => &mut config.cache_capacity,
+        _ => return None,
+    })
+}

@@ -1,0 +1,219 @@
+//! The log of palaver-core in a file.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use palaver_core::{LogEnd, LogWriter, replay};
+
+use crate::files::{self, Failure, FileError, on};
+
+/// When written changes are forced to the disk.
+#[derive(Debug, Clone, Copy)]
+pub enum Policy {
+    /// Before `append` returns.
+    Always,
+    /// With the first append after the interval, and whenever `sync` is called.
+    Interval,
+    /// When the system likes.
+    Never,
+}
+
+/// An open log file, written up to `length`.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    policy: Policy,
+    interval: Duration,
+    writer: LogWriter,
+    length: u64,
+    unsynced: bool,
+    synced_at: Instant,
+    /// None after a failure that leaves the file in doubt, and when closed.
+    file: Option<File>,
+    lock: Option<File>,
+    scratch: Vec<u8>,
+}
+
+impl Log {
+    /// Opens or makes the log; the second value is what was found wrong.
+    pub fn open(
+        path: &Path,
+        policy: Policy,
+        interval: Duration,
+        salt: u64,
+        first_seq: u64,
+    ) -> Result<(Self, Found), Failure> {
+        let lock = files::lock(&files::beside(path, "lock"))?;
+        let mut found = Found::default();
+        let (writer, bytes) = match files::read(path)? {
+            None => Self::fresh(salt, first_seq),
+            Some(bytes) if bytes.is_empty() => Self::fresh(salt, first_seq),
+            Some(bytes) => match replay(&bytes) {
+                Err(_) => {
+                    found.quarantine(path)?;
+                    Self::fresh(salt, first_seq)
+                }
+                Ok(read) => {
+                    match read.end {
+                        LogEnd::Clean => {}
+                        LogEnd::Torn => found.torn_bytes = bytes.len() - read.good,
+                        LogEnd::Corrupt => found.quarantine(path)?,
+                    }
+                    if read.writer.next_seq() < first_seq {
+                        Self::fresh(salt, first_seq) // what it holds is contained in a saved state
+                    } else {
+                        (read.writer, bytes[..read.good].to_vec())
+                    }
+                }
+            },
+        };
+        // Written in any case: what is replayed must be on the disk, and what was read may be in the cache alone. What is as
+        // it should be is written in place; in place of anything else comes a new file, so that a crash leaves one of the two.
+        let mut file = if files::read(path)?.is_some_and(|old| old == bytes) {
+            files::write_again(path, &bytes)?
+        } else {
+            files::replace(path, &bytes)?
+        };
+        on(path, file.seek(SeekFrom::End(0)))?;
+        let log = Self {
+            path: path.to_owned(),
+            policy,
+            interval,
+            writer,
+            length: bytes.len() as u64,
+            unsynced: false,
+            synced_at: Instant::now(),
+            file: Some(file),
+            lock: Some(lock),
+            scratch: Vec::new(),
+        };
+        Ok((log, found))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number that the next change gets.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.writer.next_seq()
+    }
+
+    /// How many bytes are good.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The bytes of the log, for `replay`. Refused after a failure: what can be read may not be on the disk.
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+        if self.file.is_none() {
+            return Err(Failure::Broken(self.path.clone()));
+        }
+        read_good(&self.path, self.length)
+    }
+
+    fn fresh(salt: u64, first_seq: u64) -> (LogWriter, Vec<u8>) {
+        let writer = LogWriter::new(salt, first_seq);
+        (writer, writer.head().to_vec())
+    }
+
+    /// Writes the changes in one go; the number of the last, or of the one before if there are none.
+    pub fn append<C: AsRef<[u8]>>(&mut self, changes: &[C], kind: u8) -> Result<u64, Failure> {
+        let broken = || Failure::Broken(self.path.clone());
+        let mut file = self.file.as_ref().ok_or_else(broken)?;
+        self.scratch.clear();
+        let mut writer = self.writer;
+        for change in changes {
+            writer.frame(&mut self.scratch, kind, change.as_ref())?;
+        }
+        if let Err(error) = file.write_all(&self.scratch) {
+            // A part may have been written: cut it off, so that the next change does not follow half a frame.
+            let restored = file.set_len(self.length).and_then(|()| file.seek(SeekFrom::Start(self.length)));
+            if restored.is_err() {
+                self.file = None;
+            }
+            return Err(FileError::new(&self.path, &error).into());
+        }
+        self.length += self.scratch.len() as u64;
+        self.writer = writer;
+        self.unsynced = true;
+        match self.policy {
+            Policy::Always => self.sync()?,
+            Policy::Interval if self.synced_at.elapsed() >= self.interval => self.sync()?,
+            Policy::Interval | Policy::Never => {}
+        }
+        Ok(self.writer.next_seq().wrapping_sub(1))
+    }
+
+    /// Forces everything written to the disk. After a failure the file is in doubt for good: the system may have dropped
+    /// the pages, and a second fsync would say that all is well.
+    pub fn sync(&mut self) -> Result<(), Failure> {
+        let Some(file) = &self.file else { return Err(Failure::Broken(self.path.clone())) };
+        if self.unsynced {
+            if let Err(failed) = on(&self.path, file.sync_data()) {
+                self.file = None;
+                return Err(failed.into());
+            }
+            self.unsynced = false;
+        }
+        self.synced_at = Instant::now();
+        Ok(())
+    }
+
+    /// Begins the log anew, when a saved state contains all its changes. Durable when it returns.
+    pub fn reset(&mut self, salt: u64) -> Result<(), Failure> {
+        if self.file.is_none() {
+            return Err(Failure::Broken(self.path.clone()));
+        }
+        let (writer, bytes) = Self::fresh(salt, self.writer.next_seq());
+        let fresh = files::prepare(&self.path, &bytes)?; // until here the log is as it was
+        // From here on the old file may be without a name: nothing may be appended to it when this fails.
+        self.file = None;
+        let mut file = fresh.take_place()?;
+        on(&self.path, file.seek(SeekFrom::End(0)))?;
+        (self.writer, self.length, self.unsynced, self.file) =
+            (writer, bytes.len() as u64, false, Some(file));
+        Ok(())
+    }
+
+    /// Syncs, closes and unlocks.
+    pub fn close(&mut self) -> Result<(), Failure> {
+        let synced = if self.file.is_some() { self.sync() } else { Ok(()) };
+        (self.file, self.lock) = (None, None);
+        synced
+    }
+}
+
+/// What opening a log found wrong.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Bytes of an unfinished frame that were cut off.
+    pub torn_bytes: usize,
+    /// Where a corrupt file is kept.
+    pub quarantined: Option<PathBuf>,
+}
+
+impl Found {
+    /// Puts the bad file aside under a name that is free.
+    fn quarantine(&mut self, path: &Path) -> Result<(), FileError> {
+        let free =
+            (1_u32..).map(|n| files::beside(path, &format!("corrupt-{n}"))).find(|name| !name.exists());
+        let aside = free.expect("a directory has fewer than 2^32 files");
+        on(path, std::fs::hard_link(path, &aside))?; // the bad file keeps this name when a good one takes its own
+        self.quarantined = Some(aside);
+        Ok(())
+    }
+}
+
+/// The first `good` bytes of a log.
+fn read_good(path: &Path, good: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = files::read(path)?.unwrap_or_default();
+    bytes.truncate(usize::try_from(good).unwrap_or(usize::MAX));
+    Ok(bytes)
+}
