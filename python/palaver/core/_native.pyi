@@ -44,6 +44,7 @@ __all__ = [
     "NodeRecord",
     "Opened",
     "PairwiseLinks",
+    "ProductionNode",
     "ReplayGuard",
     "State",
     "StateStore",
@@ -874,6 +875,102 @@ class ClusterDriver:
         _traceback: TracebackType | None,
         /,
     ) -> None: ...
+
+@final
+class ProductionNode:
+    """The local participant without sockets, thread or disk: the engine of docs/gossip.md, for embedding and tests.
+
+    Whoever has it carries what ``send_gossip`` gives and hands on what comes to ``receive_gossip``, or lets two nodes of
+    one process ``gossip_to`` each other. ``address`` (IP:PORT) is where that is; left out, it is one of the loopback made
+    from the id. ``now`` may be given everywhere; a time before the latest counts as that. ``seed`` makes all that is
+    random follow from it, and so guessable: only for tests. ``unix_time`` is the wall clock at ``now``, the system's if
+    left out; it goes on with ``now``. The other arguments are those of ClusterDriver; here nothing is bound, so admission
+    is left to you.
+    """
+
+    def __new__(
+        cls,
+        name: str = "",
+        keys: KeyManager | None = None,
+        *,
+        address: str | None = None,
+        metadata: NodeMetadata | None = None,
+        cluster: str = "palaver",
+        authorities: Sequence[bytes] | None = None,
+        allowed_keys: Sequence[bytes] | None = None,
+        administrators: Sequence[bytes] | None = None,
+        ticket: bytes | None = None,
+        settings: dict[str, float] | None = None,
+        seed: int | None = None,
+        now: float | None = None,
+        unix_time: float | None = None,
+    ) -> ProductionNode: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def incarnation(self) -> int:
+        """It begins at 2**16 × Unix seconds and rises by one with each refutation."""
+    @property
+    def status(self) -> Status:
+        """What this node is in its own view: alive, left or banned."""
+    @property
+    def membership(self) -> Members:
+        """The view, ``{id: (incarnation, status, last_heartbeat)}``: a new dict each time."""
+    @property
+    def metrics(self) -> dict[str, int]:
+        """The engine's counters, as ClusterDriver.counters names them."""
+    @property
+    def root(self) -> bytes:
+        """Sixteen bytes that are equal on two nodes exactly when their views are."""
+    def members(self) -> list[Member]:
+        """All that are known by rising id, this node among them."""
+    def update_status(
+        self,
+        status: Status | None = None,
+        *,
+        load: int | None = None,
+        sessions: int | None = None,
+        draining: bool | None = None,
+        now: float | None = None,
+    ) -> Status:
+        """Says how this node is and returns its status. What is None stays as it is.
+
+        ``status="left"`` says goodbye: go on carrying its packets until ``Stopped`` is among the events. Raises
+        ArgumentError for a status that only others can give, and StoppedError after the end.
+        """
+    def join(self, addresses: Sequence[str], *, now: float | None = None) -> None:
+        """Greets ``IP:PORT`` of seeds until one answers."""
+    def gossip_to(self, other: ProductionNode, *, now: float | None = None) -> bool:
+        """Exchanges all that both know with a node of the same process, as a bulk sync does; whether a view changed.
+
+        All checks are made: what is not signed, or not admitted, is not taken. Packets for each other that wait are
+        delivered too. Raises StoppedError when one of them has left.
+        """
+    def send_gossip(self, *, now: float | None = None) -> list[tuple[str, bytes, bool]]:
+        """Does what is due and takes all packets to be sent: ``(address, payload, stream)``.
+
+        A datagram has at most 1,200 bytes; a stream message, up to about 300 KiB, must be delivered whole or not at
+        all. At most 4,096 wait, then the oldest are lost.
+        """
+    def receive_gossip(
+        self, payload: bytes, from_address: str, *, stream: bool = False, now: float | None = None
+    ) -> bool:
+        """Takes a packet that came; whether it was accepted. Bad ones are counted and change nothing.
+
+        Answers wait for ``send_gossip``. Raises ArgumentError for an address that is none.
+        """
+    def heartbeat(self, *, now: float | None = None) -> float | None:
+        """Does what is due, probes for example, and returns when to call it again; None after the end."""
+    def broadcast(self, payload: bytes, *, urgent: bool = False, now: float | None = None) -> None:
+        """Spreads at most 850 bytes to every member, each once. Raises ArgumentError and StoppedError."""
+    def drain(self) -> list[Event]:
+        """Takes the events that wait, in order; at most the latest 4,096 do."""
+    def print_membership(self) -> None:
+        """Prints a line for each member, the own with a star."""
 
 @final
 class WriteAheadLog:

@@ -75,7 +75,8 @@ impl ClusterDriver {
     #[new]
     #[pyo3(signature = (keys, *, cluster = "palaver", name = "", metadata = None, state_dir = None, authorities = None,
                         allowed_keys = None, administrators = None, ticket = None, settings = None, queue = 4096,
-                        blocked_after = 3.0, leave_after = Some(30.0)))]
+                        blocked_after = 3.0, leave_after = Some(30.0)),
+           text_signature = "(keys, *, cluster='palaver', name='', metadata=None, state_dir=None, authorities=None, allowed_keys=None, administrators=None, ticket=None, settings=None, queue=4096, blocked_after=3.0, leave_after=30.0)")]
     #[expect(clippy::too_many_arguments, reason = "by name in Python")]
     fn new(
         py: Python<'_>,

@@ -23,6 +23,7 @@ mod membership;
 mod node;
 mod node_record;
 mod placement;
+mod production_node;
 mod replay;
 mod sdp;
 mod state_store;
@@ -62,6 +63,8 @@ mod _native {
     use crate::node_record::NodeRecord;
     #[pymodule_export]
     use crate::placement::rendezvous;
+    #[pymodule_export]
+    use crate::production_node::ProductionNode;
     #[pymodule_export]
     use crate::replay::ReplayGuard;
     #[pymodule_export]

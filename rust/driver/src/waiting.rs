@@ -281,7 +281,7 @@ mod tests {
         }
         let told = queue.drain();
         assert_eq!((told[0].clone(), payloads(&told)), (Notice::BroadcastsLost(2), vec![0, 1, 2]));
-        assert_eq!(queue.lost(), 5);
+        assert_eq!(queue.lost_in_all(), 5);
     }
 
     #[test]
