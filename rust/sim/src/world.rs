@@ -105,6 +105,8 @@ pub struct World {
     pub trace: Option<u64>,
     /// If set, every datagram and stream message is kept: who it was for, and what.
     pub capture: Option<Vec<(usize, bool, Vec<u8>)>>,
+    /// The nodes that lie, from their next start on.
+    pub liars: Vec<usize>,
     seed: u64,
     now: f64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
@@ -131,6 +133,7 @@ impl World {
             keep_membership: false,
             trace: None,
             capture: None,
+            liars: Vec::new(),
             seed,
             now: START,
             queue: BinaryHeap::new(),
@@ -181,6 +184,12 @@ impl World {
         key
     }
 
+    /// The public key of a node.
+    #[must_use]
+    pub fn public_key(&self, node: usize) -> [u8; 32] {
+        *KeyManager::from_seed(&self.nodes[node].key).public_key().as_bytes()
+    }
+
     /// Seconds since the beginning.
     #[must_use]
     pub fn now(&self) -> f64 {
@@ -204,7 +213,8 @@ impl World {
     /// Starts the process at a place, with what its disk holds.
     pub fn start(&mut self, node: usize) -> Result<(), Error> {
         let moment = self.moment(node);
-        let config = self.config.clone();
+        let mut config = self.config.clone();
+        config.rules.lies = self.liars.contains(&node);
         let place = &mut self.nodes[node];
         place.starts += 1;
         let starts = u64::from(place.starts);

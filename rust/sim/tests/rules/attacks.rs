@@ -1,0 +1,86 @@
+//! What outsiders, replays and lying members can do: nothing, or less than it costs them.
+
+use super::histories;
+
+use palaver_core::engine::{Admission, Command, Engine, EngineConfig, Identity, Input, Moment, Output};
+use palaver_core::{KeyManager, NodeMetadata, Time};
+use palaver_sim::{EPOCH_MILLIS, LinkQuality, World, configuration};
+
+fn none(_: &mut palaver_core::engine::Rules) {}
+
+macro_rules! holds {
+    ($($rule:ident),* $(,)?) => { $(#[test] fn $rule() { histories::$rule(none).unwrap(); })* };
+}
+
+holds!(
+    two_liars_evict_nobody,
+    a_partition_kills_nobody,
+    a_stopped_process_blames_nobody,
+    incarnations_survive_a_clock_that_goes_back,
+    a_replayed_packet_is_not_answered,
+    a_trace_replayed_after_two_days_changes_nothing,
+    a_seed_that_starts_later_is_found,
+    a_broadcast_is_told_once,
+    random_histories_keep_the_promises,
+    outsiders_change_nothing_and_are_not_amplified,
+    a_stranger_is_not_let_in,
+);
+
+/// A greeting as a stranger's engine makes it.
+fn greeting(n: u64, to: std::net::SocketAddr) -> Vec<u8> {
+    let mut seed = [7; 32];
+    seed[..8].copy_from_slice(&n.to_le_bytes());
+    let mut config = EngineConfig::new("simulation", Admission::open());
+    config.cache_capacity = 1;
+    let identity = Identity {
+        keys: KeyManager::from_seed(&seed),
+        name: String::new(),
+        address: "10.200.0.1:1".parse().unwrap(),
+        place: NodeMetadata::default(),
+        incarnation: 1,
+        ceiling: None,
+        exchange: seed,
+        ticket: None,
+    };
+    let moment = Moment { now: Time::new(1.0).unwrap(), unix_millis: EPOCH_MILLIS };
+    let mut engine = Engine::new(config, identity, n, moment).unwrap();
+    let mut output = Output::default();
+    engine.handle(Input::Command(Command::Join(vec![to])), moment, &mut output).unwrap();
+    output.datagrams.remove(0).bytes
+}
+
+#[test]
+fn fake_joins_change_nothing_and_their_memory_is_bounded() {
+    let mut config = configuration(None, true);
+    config.max_links = 100;
+    let mut world = World::new(config, LinkQuality::default(), 1, 1, 1);
+    world.start(0).unwrap();
+    let (to, before) = (world.nodes[0].address, world.state_hash());
+    let joins = if cfg!(debug_assertions) { 500 } else { 100_000 };
+    let mut received = 0;
+    for n in 0..joins {
+        let bytes = greeting(n, to);
+        received += bytes.len() as u64;
+        world.inject(0, to, &bytes, false, &mut |_| {});
+    }
+    let engine = world.nodes[0].engine.as_ref().unwrap();
+    assert_eq!((engine.known(), world.state_hash()), (1, before));
+    assert!(engine.counters().sent_bytes <= received);
+    assert!(engine.counters().refused >= joins - 100, "all but those that there are links for");
+}
+
+#[test]
+fn a_full_table_takes_nobody_and_goes_on() {
+    let mut config = configuration(None, false);
+    config.max_members = 8;
+    let mut world = World::new(config, LinkQuality::default(), 20, 1, 2);
+    let seed = world.nodes[0].address;
+    for node in 0..20 {
+        world.start(node).unwrap();
+        world.command(node, Command::Join(vec![seed]), &mut |_| {});
+    }
+    world.run(20.0, &mut |_| {});
+    for node in &world.nodes {
+        assert!(node.engine.as_ref().unwrap().known() <= 8);
+    }
+}
