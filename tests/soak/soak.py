@@ -133,7 +133,10 @@ class Session:
 
 async def serve() -> None:
     """The node's own process: prints its URLs, then what is left when told to stop by a line on standard input."""
-    async with running_node(rooms={"grace_ms": 4000, "flap_ms": 500}, limits={"request_burst": 100}) as node:
+    # One process plays thousands of clients: between a connection and its join it may take longer than each of them would.
+    gateway = {"handshake_seconds": 60}
+    rooms = {"grace_ms": 4000, "flap_ms": 500}
+    async with running_node(rooms=rooms, gateway=gateway, limits={"request_burst": 100}) as node:
         print(json.dumps({"url": node.url, "http": node.http}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         sessions = node.node.plane.sessions

@@ -21,6 +21,7 @@ PAGE_FILES: dict[str, tuple[str, str]] = {
     "/palaver.js": ("palaver.js", _JAVASCRIPT),
     "/palaver-call.js": ("palaver-call.js", _JAVASCRIPT),
     "/palaver-media.js": ("palaver-media.js", _JAVASCRIPT),
+    "/palaver-errors.js": ("palaver-errors.js", _JAVASCRIPT),
     "/palaver-route.js": ("palaver-route.js", _JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
