@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+from palaver.cluster import ClusterMember, Vitals
 from palaver.core import first_bad_sdp_line
 from palaver.errors import SettingsError
 from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
+from palaver.node_cluster import ClusterViews, cluster_metrics
 from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, signaling_metrics
 from palaver.observe import LoopLag, MetricsExporter, Source, SpanExport
 from palaver.observe.logs import configure as configure_logs
@@ -108,6 +110,15 @@ class SignalingNode:
         self.gateway = ClientGateway(
             settings.gateway, self.plane.messages, token_in_query=settings.auth.token_in_query
         )
+        self.cluster: ClusterMember | None = None
+        if settings.cluster.enabled:
+            self.cluster = ClusterMember(
+                settings.cluster,
+                name=self.name,
+                region=settings.node.region,
+                directory=Path(settings.node.state_dir) / "cluster" if settings.node.state_dir else None,
+                vitals=self._vitals,
+            )
         sources: dict[str, Source] = {
             "gateway": lambda: gateway_metrics(self.gateway),
             "signaling": lambda: signaling_metrics(self.plane),
@@ -116,14 +127,19 @@ class SignalingNode:
         }
         if self.spans is not None:
             sources["tracing"] = self.spans.metrics
+        if (cluster := self.cluster) is not None:
+            sources["cluster"] = lambda: cluster_metrics(cluster)
         admin: AdminApi | None = None
         if self.webhooks is not None:
             sources["webhooks"] = self.webhooks.metrics
             hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining, self.webhooks.events)
-            admin = AdminApi(self.plane.sessions, self.plane.administration, hooks)
+            views = ClusterViews(cluster) if cluster is not None else None
+            admin = AdminApi(self.plane.sessions, self.plane.administration, hooks, views)
         self.exporter = MetricsExporter(sources)
         self._key_sets = KeySets(settings.auth, self.plane.verifier.trust)
-        self.side_port = SidePort(settings.http, self.why_not_ready, self.exporter, self._page_config, admin)
+        self.side_port = SidePort(
+            settings.http, self.why_not_ready, self.exporter, self._page_config, admin, self._remark
+        )
 
     @property
     def gateway_address(self) -> tuple[str, int]:
@@ -147,8 +163,20 @@ class SignalingNode:
             return problem
         return self.webhooks.why_not_ready() if self.webhooks is not None else None
 
+    def _remark(self) -> str | None:
+        """What is worth saying of a node that is ready."""
+        return self.cluster.why_alone() if self.cluster is not None else None
+
+    def _vitals(self) -> Vitals:
+        """How the node is doing, for the other nodes: its load is the scarcer of connections and the loop's time."""
+        most = self.settings.gateway.max_connections
+        connections = len(self.gateway.table.sockets)
+        late = self.lag.seconds / (TICK_SECONDS + self.lag.seconds)
+        load = round(1_000 * max(connections / most, late))
+        return Vitals(min(load, 1_000), len(self.plane.sessions.sessions), self._draining)
+
     async def start(self) -> None:
-        """Reads key sets, binds both ports and begins to serve.
+        """Reads key sets, binds all ports and begins to serve.
 
         Raises StartError, or SettingsError for a key set in a file; then nothing is left running.
         """
@@ -156,6 +184,8 @@ class SignalingNode:
             await self._key_sets.start()
             await self.gateway.start()
             await self.side_port.start()
+            if self.cluster is not None:
+                await self.cluster.start()
             if self.webhooks is not None:
                 await self.webhooks.start()
         except BaseException:
@@ -217,6 +247,8 @@ class SignalingNode:
             log.error("the old settings hold: %s", "; ".join(str(error).splitlines()))
             return False
         apply()
+        if self.cluster is not None and reload.settings.cluster != self.settings.cluster:
+            self.cluster.reconfigure(reload.settings.cluster)
         if reload.settings.log != self.settings.log:
             configure_logs(reload.settings.log)
         self.settings = reload.settings
@@ -278,6 +310,8 @@ class SignalingNode:
         """Ends everything that this node started. Safe to call twice."""
         self._draining = True
         self._call_off()
+        if self.cluster is not None:
+            await self.cluster.close()
         await self.gateway.close(patience_seconds=HURRY_SECONDS if self._in_a_hurry else None)
         if self._ticker is not None:
             self._ticker.cancel()

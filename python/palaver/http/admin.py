@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +23,6 @@ from palaver.http.admin_shapes import (
     OpenApi,
     PageQuery,
     ParticipantPage,
-    Query,
     ReasonQuery,
     RoomClosed,
     RoomPage,
@@ -33,36 +31,14 @@ from palaver.http.admin_shapes import (
     UnlockBody,
 )
 from palaver.http.admin_views import ban_view, page, participant_view, room_view, session_view
+from palaver.http.cluster_api import ClusterApi, ClusterPort
+from palaver.http.operation import Call, Operation
 from palaver.protocol.methods.room_admin import KickUserResult, VersionResult
-from palaver.protocol.types import Params
 from palaver.protocol.webhooks import WebhookEvent
 from palaver.rooms.room import RoomLock
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.administration import OPERATOR, Administration
 from palaver.version import VERSION
-
-
-class Call(Struct, frozen=True):
-    """One request, decoded: path parameters, query and body as the operation declares them."""
-
-    path: Mapping[str, str]
-    query: Any
-    body: Any
-
-
-class Operation(Struct, frozen=True):
-    """One row of the API. Its errors are ProtocolErrors, as on the wire."""
-
-    method: Literal["GET", "POST", "DELETE"]
-    path: str
-    id: str
-    summary: str
-    verb: Callable[[Call], Any | Awaitable[Any]]
-    result: Any
-    query: type[Query] = Query
-    body: type[Params] | None = None
-    body_required: bool = False
-    status: int = 200
 
 
 class Hooks(Struct, frozen=True):
@@ -79,11 +55,17 @@ class Hooks(Struct, frozen=True):
 class AdminApi:
     """The operator acts through the same Administration as moderators do, with a rank above all of them."""
 
-    def __init__(self, sessions: SessionManager, administration: Administration, hooks: Hooks) -> None:
+    def __init__(
+        self,
+        sessions: SessionManager,
+        administration: Administration,
+        hooks: Hooks,
+        cluster: ClusterPort | None = None,
+    ) -> None:
         self._sessions = sessions
         self._administration = administration
         self._hooks = hooks
-        self.operations = self._table()
+        self.operations = self._table() + (ClusterApi(cluster).operations if cluster is not None else ())
 
     def _table(self) -> tuple[Operation, ...]:
         return (

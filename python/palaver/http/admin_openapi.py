@@ -13,7 +13,7 @@ from palaver.protocol.errors import REASONS
 from palaver.protocol.schema import portable
 
 if TYPE_CHECKING:
-    from palaver.http.admin import Operation
+    from palaver.http.operation import Operation
 
 _REF: Final = "#/components/schemas/{name}"
 

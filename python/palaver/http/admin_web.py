@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Raw
 
-from palaver.http.admin import AdminApi, Call, Operation
+from palaver.http.admin import AdminApi
 from palaver.http.admin_openapi import STATUS
 from palaver.http.admin_shapes import Query
+from palaver.http.operation import Call, Operation
 from palaver.protocol.codec import JSON, split_path
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.text import fault_of

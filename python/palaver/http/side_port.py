@@ -51,15 +51,17 @@ class SidePort:
         exporter: MetricsExporter,
         page_config: Callable[[str | None], Mapping[str, Any]],
         admin: AdminApi | None = None,
+        remark: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`ready` returns None, or one sentence on why this node should get no new clients. `page_config`
         is given the host that the browser asked (None where it named none) and returns what the page needs to know:
         `gateway` (the WebSocket URL), `iceServers`, and the `alternatives` that it may be sent to. `admin` is served
-        where `settings.admin_token` is set."""
+        where `settings.admin_token` is set. `remark` returns one sentence that /readyz says after its ok, or None."""
         self._settings = settings
         self._ready = ready
         self._exporter = exporter
         self._page_config = page_config
+        self._remark = remark
         self._admin = AdminWeb(admin, settings.admin_token) if admin and settings.admin_token else None
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | None = None
@@ -124,7 +126,10 @@ class SidePort:
         from aiohttp import web
 
         reason = self._ready()
-        return web.Response(text="ok\n") if reason is None else web.Response(status=503, text=f"{reason}\n")
+        if reason is not None:
+            return web.Response(status=503, text=f"{reason}\n")
+        remark = self._remark()
+        return web.Response(text="ok\n" if remark is None else f"ok: {remark}\n")
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web

@@ -1,5 +1,6 @@
 """Settings: one strict tree from a TOML file, the environment and flags."""
 
+from palaver.settings.cluster import ClusterSettings
 from palaver.settings.dev import dev_settings
 from palaver.settings.gateway import GatewaySettings
 from palaver.settings.keys import DEV_KEY_ID, dev_keys, state_dir
@@ -22,6 +23,7 @@ from palaver.settings.tree import (
 __all__ = [
     "DEV_KEY_ID",
     "AuthSettings",
+    "ClusterSettings",
     "DiagnosticsSettings",
     "GatewaySettings",
     "HttpSettings",

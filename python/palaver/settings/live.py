@@ -22,6 +22,7 @@ from palaver.settings.tree import (
 # group → the names that take effect at a reload; None: all of them. What is not here needs a restart.
 LIVE: Final[dict[str, frozenset[str] | None]] = {
     "auth": None,
+    "cluster": frozenset({"authorities", "keys"}),
     "diagnostics": None,
     "gateway": frozenset(
         {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from palaver.settings.broken import Broken
+from palaver.settings.cluster_rules import broken_cluster_rules
 from palaver.settings.tree import AuthSettings, HttpSettings, Settings
 
 SECRET_BYTES = 32
@@ -14,13 +16,6 @@ SECRET_BYTES = 32
 
 ALTERNATIVE_BYTES = 110
 """What a CLOSE frame's reason of 123 bytes (RFC 6455 § 5.5) holds beside "go to "."""
-
-
-class Broken(NamedTuple):
-    """A rule that does not hold, and the settings that it is about; the first is the one to change."""
-
-    paths: tuple[str, ...]
-    message: str
 
 
 def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -> Iterator[Broken]:
@@ -31,6 +26,7 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
     yield from _keys(settings.auth, dev)
     yield from _admin(settings.http)
     yield from _webhooks(settings)
+    yield from broken_cluster_rules(settings.cluster)
     endpoint = settings.tracing.endpoint
     if endpoint and not re.fullmatch(r"https?://[^/\s?#]+[^\s#]*", endpoint):
         message = f"tracing.endpoint must be an http:// or https:// URL, not {endpoint!r}"

@@ -24,6 +24,7 @@ from palaver.settings.bounds import (
     Texts,
     doc,
 )
+from palaver.settings.cluster import ClusterSettings
 from palaver.settings.gateway import GatewaySettings
 from palaver.settings.limits import LimitSettings
 
@@ -253,6 +254,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = MediaSettings()
     http: HttpSettings = HttpSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    cluster: ClusterSettings = ClusterSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
