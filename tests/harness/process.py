@@ -25,6 +25,7 @@ class NodeProcess:
             reader.join()
             raise AssertionError(f"the node did not start: {''.join(lines)}")
         where: dict[str, Any] = json.loads(first)
+        self.where = where
         self.url: str = where["gateway"]
         self.http: str = where["http"]
         self.process = process

@@ -1,7 +1,7 @@
 """The table of commands, and what becomes of an error that a command did not expect.
 
-Each command is one file with one function of the same name. Whatever takes time to import is imported inside
-that function: `palaver --help` needs none of it.
+Each command is one file with one function of the same name, or one Typer where it has commands of its own.
+Whatever takes time to import is imported inside that function: `palaver --help` needs none of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,14 @@ COMMANDS: Final = (
     "serve",
     "token",
     "bot",
+    "members",
+    "top",
+    "monitor",
+    "rtt",
+    "reachability",
+    "leave",
+    "force-leave",
+    "cluster",
     "schema",
     "bench",
     "check-config",
@@ -49,7 +57,11 @@ def build() -> typer.Typer:
     for command in present():
         name = command.replace("-", "_")
         module = importlib.import_module(f"palaver.cli.{name}")
-        app.command(command)(getattr(module, name))
+        found = getattr(module, name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=command)
+        else:
+            app.command(command)(found)
     return app
 
 

@@ -2,11 +2,23 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from palaver.cli.options import Assignments, Host, HttpPort, Json, Port, StateDir, Verbose, overrides
+from palaver.cli.options import (
+    Assignments,
+    GossipPort,
+    Host,
+    HttpPort,
+    Join,
+    Json,
+    Port,
+    StateDir,
+    Verbose,
+    overrides,
+)
 from palaver.cli.output import say, say_json
 
 if TYPE_CHECKING:
@@ -22,6 +34,8 @@ def dev(
     host: Host = None,
     port: Port = None,
     http_port: HttpPort = None,
+    join: Join = None,
+    gossip_port: GossipPort = None,
     room: Annotated[str, typer.Option(help="The room of the join links.")] = "demo",
     state_dir: StateDir = None,
     assign: Assignments = None,
@@ -33,22 +47,37 @@ def dev(
     It is on loopback, with a key of its own, a demo page and embedded media. Prints where it listens and a
     link for each of two participants: open both and they are in a call.
     Stops on Ctrl-C.
+    It is a cluster of one, too: a second terminal joins it with --join, on free ports and with state of its own.
 
     \b
     Examples:
       palaver dev
+      palaver dev --join 127.0.0.1:7882
       palaver dev --port 0 --http-port 0 --room lab --json
     """
+    from msgspec.structs import replace
+
     from palaver.cli.names import protocol_name
-    from palaver.cli.running import run
+    from palaver.cli.running import gossip_of, run
+    from palaver.cli.slots import claim, named
     from palaver.settings import dev_settings
 
     room = protocol_name("--room", room)
-    flags = overrides(assign, host=host, port=port, http_port=http_port, verbose=verbose)
+    flags = overrides(
+        assign,
+        host=host,
+        port=port,
+        http_port=http_port,
+        join=join,
+        gossip_port=gossip_port,
+        verbose=verbose,
+    )
     settings = dev_settings(state=state_dir, environ=os.environ, overrides=flags)
+    slot = claim(Path(settings.node.state_dir))
+    settings = replace(settings, node=named(settings.node, slot))
 
     def announce(node: SignalingNode) -> None:
-        welcome = welcome_of(settings, room, node.gateway_address, node.http_address)
+        welcome = welcome_of(settings, room, node.gateway_address, node.http_address) | gossip_of(node)
         if json:
             say_json(welcome)
         elif sys.stdout.isatty():
@@ -103,6 +132,10 @@ def plain(welcome: dict[str, Any]) -> str:
         f"side port  {welcome['http']}  (/livez, /readyz, /metrics)",
         f"state      {welcome['stateDir']}",
         f"room       {welcome['room']}",
+    ]
+    if "gossip" in welcome:
+        lines += [f"to join    palaver dev --join {welcome['gossip']}"]
+    lines += [
         "",
         f"Open both links; they are good for {welcome['hours']:g} hours:",
     ]

@@ -44,6 +44,17 @@ Assignments = Annotated[
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on, for clients and the side port.")]
 Port = Annotated[int | None, typer.Option(help="Port of the WebSocket gateway; 0 picks a free one.")]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--join",
+        metavar="HOST:PORT",
+        help="Take part in a cluster, and greet this node of it at first. Repeatable.",
+    ),
+]
+GossipPort = Annotated[
+    int | None, typer.Option(help="Port for other nodes of the cluster, UDP and TCP; 0 picks a free one.")
+]
 HttpPort = Annotated[int | None, typer.Option(help="Port of the side port; 0 picks a free one.")]
 
 
@@ -53,6 +64,8 @@ def overrides(
     host: str | None = None,
     port: int | None = None,
     http_port: int | None = None,
+    join: Iterable[str] | None = None,
+    gossip_port: int | None = None,
     verbose: bool = False,
 ) -> list[Override]:
     """The flags as overrides of settings. A flag with a name of its own goes before --set."""
@@ -64,11 +77,14 @@ def overrides(
         if not found:
             raise typer.BadParameter(f"{assignment!r} is not GROUP.NAME=VALUE", param_hint="--set")
         result.append(Override("--set", path.strip(), value))
-    named = (
+    named: tuple[tuple[str, str, object], ...] = (
         ("--host", "gateway.host", host),
         ("--host", "http.host", host),
         ("--port", "gateway.port", port),
         ("--http-port", "http.port", http_port),
+        ("--gossip-port", "cluster.port", gossip_port),
+        ("--join", "cluster.enabled", True if join else None),
+        ("--join", "cluster.seeds", list(join) if join else None),
         ("--verbose", "log.level", "debug" if verbose else None),
     )
     result += [Override(flag, path, value) for flag, path, value in named if value is not None]

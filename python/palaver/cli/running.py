@@ -30,10 +30,12 @@ def run(
 
     import uvloop
 
+    from palaver.cli.local_node import noted
     from palaver.node import SignalingNode
     from palaver.observe.logs import configure
 
     configure(settings.log)
+    token = settings.http.admin_token
     take_descriptors()
 
     async def live() -> None:
@@ -48,8 +50,9 @@ def run(
             await asyncio.sleep(
                 0
             )  # one step, in which it begins to listen to signals: who reads may send one
-            announce(node)
-            await stopped
+            with noted(settings.node.state_dir, f"http://{visible(node.http_address)}", token):
+                announce(node)
+                await stopped
         finally:
             await node.close()
 
@@ -74,6 +77,13 @@ def take_descriptors() -> None:
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def gossip_of(node: SignalingNode) -> dict[str, str]:
+    """What --json says of a node's place in a cluster: nothing where it has none."""
+    if node.cluster is None:
+        return {}
+    return {"gossip": node.cluster.address, "nodeId": node.cluster.node_id}
 
 
 def visible(address: tuple[str, int]) -> str:

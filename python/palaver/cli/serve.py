@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from palaver.cli.options import (
     Assignments,
     Config,
+    GossipPort,
     Host,
     HttpPort,
+    Join,
     Json,
     Port,
     StateDir,
@@ -27,6 +29,8 @@ def serve(
     host: Host = None,
     port: Port = None,
     http_port: HttpPort = None,
+    join: Join = None,
+    gossip_port: GossipPort = None,
     state_dir: StateDir = None,
     assign: Assignments = None,
     json: Json = False,
@@ -41,13 +45,22 @@ def serve(
     Examples:
       palaver serve --config palaver.toml
       palaver serve -c palaver.toml --port 8443 --set log.level=debug
+      palaver serve -c palaver.toml --join 192.0.2.1:7882
     """
     from msgspec.structs import replace
 
     from palaver import settings as sources
-    from palaver.cli.running import run, visible
+    from palaver.cli.running import gossip_of, run, visible
 
-    flags = overrides(assign, host=host, port=port, http_port=http_port, verbose=verbose)
+    flags = overrides(
+        assign,
+        host=host,
+        port=port,
+        http_port=http_port,
+        join=join,
+        gossip_port=gossip_port,
+        verbose=verbose,
+    )
 
     def source() -> Settings:
         settings = sources.load(config, environ=os.environ, overrides=flags)
@@ -66,8 +79,9 @@ def serve(
         gateway = f"{scheme}://{visible(node.gateway_address)}{settings.gateway.path}"
         http = f"http://{visible(node.http_address)}"
         if json:
-            say_json({"gateway": gateway, "http": http})
+            say_json({"gateway": gateway, "http": http, **gossip_of(node)})
         else:
-            complain(f"palaver: clients {gateway}, side port {http}")
+            gossip = f", gossip {node.cluster.address}" if node.cluster is not None else ""
+            complain(f"palaver: clients {gateway}, side port {http}{gossip}")
 
     run(settings, announce, source)

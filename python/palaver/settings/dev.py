@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from palaver.errors import StartError
+from palaver.settings.cluster import ClusterSettings
+from palaver.settings.gateway import GatewaySettings
 from palaver.settings.keys import dev_keys, state_dir
 from palaver.settings.load import Override, load
 from palaver.settings.tree import AuthSettings, HttpSettings, NodeSettings, Settings
@@ -27,18 +31,26 @@ def dev_settings(
 
     Adds the development key of the state directory, the side port's own origins, and as media addresses
     loopback and the host's own, so that a browser with and without a network finds the node. An http.port
-    of 0 is replaced by a free port, because the origins must name it. Raises SettingsError, StartError.
+    of 0 is replaced by a free port, because the origins must name it. The admin token is drawn where none
+    is set, and default ports give way to those of another node: that of the gossip always, the others where seeds are
+    set. Raises SettingsError, StartError.
     """
     environ = environ or {}
     base = Settings(
-        node=NodeSettings(name="dev"), http=HttpSettings(demo=True), auth=AuthSettings(weak_secrets=True)
+        node=NodeSettings(name="dev"),
+        http=HttpSettings(demo=True),
+        auth=AuthSettings(weak_secrets=True),
+        cluster=ClusterSettings(enabled=True),
     )
     settings = load(environ=environ, overrides=overrides, base=base, dev=True)
     directory = state_dir(state, environ=environ, settings=settings)
     key_id, secret = dev_keys(directory)
+    settings = _beside_others(settings)
     http = settings.http
     if http.port == 0:
         http = replace(http, port=free_port(http.host))
+    if not http.admin_token:
+        http = replace(http, admin_token=secrets.token_urlsafe(32))
     origins = settings.gateway.origins or page_origins(http.host, http.port)
     addresses = settings.media.addresses or (LOOPBACK, *host_addresses())
     return replace(
@@ -49,6 +61,29 @@ def dev_settings(
         media=replace(settings.media, addresses=addresses),
         http=http,
     )
+
+
+def _beside_others(settings: Settings) -> Settings:
+    """Default ports that another node on this machine has become free ones: so a second terminal needs one flag."""
+    gateway, http, cluster = settings.gateway, settings.http, settings.cluster
+    if cluster.enabled and cluster.port and is_taken(cluster.host, cluster.port):
+        cluster = replace(cluster, port=0)
+    if cluster.seeds:
+        if gateway.port == GatewaySettings().port and is_taken(gateway.host, gateway.port):
+            gateway = replace(gateway, port=0)
+        if http.port == HttpSettings().port and is_taken(http.host, http.port):
+            http = replace(http, port=0)
+    return replace(settings, gateway=gateway, http=http, cluster=cluster)
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens there for TCP; any other reason why it cannot be bound is for the binding to say."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
 
 
 def page_origins(host: str, port: int) -> tuple[str, ...]:
