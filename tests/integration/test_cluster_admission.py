@@ -1,0 +1,109 @@
+"""Who may join: tickets, rotation and bans among running nodes, told through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cluster import ADMIN, ProcessCluster, process_cluster, until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def palaver(*arguments: str, ok: bool = True) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "palaver.cli", *arguments],
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (run.returncode == 0) == ok, run.stderr
+    return run.stdout if ok else run.stderr
+
+
+def invited(cluster: ProcessCluster, name: str, authority: Path, *seeds: str) -> Any:
+    flags = [part for seed in seeds for part in ("--seed", seed)]
+    token = palaver("cluster", "invite", "--name", name, "--authority", str(authority), *flags).strip()
+    file = cluster.directory / f"{name}.token"
+    file.write_text(token)
+    return cluster.start(name, "--set", f"cluster.invitation=file:{file}", join=False)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    directory = tmp_path / "authority"
+    palaver("cluster", "init", "--name", "test", "--authority", str(directory))
+    return directory
+
+
+def test_invited_nodes_find_each_other_and_others_do_not_get_in(tmp_path: Path, authority: Path) -> None:
+    with process_cluster(tmp_path) as cluster:
+        first = invited(cluster, "a", authority)
+        invited(cluster, "b", authority, first.gossip)
+        until(cluster.settled)
+        stranger_authority = tmp_path / "stranger"
+        palaver("cluster", "init", "--name", "test", "--authority", str(stranger_authority))
+        stranger = invited(cluster, "x", stranger_authority, first.gossip)
+        until(lambda: any(event["kind"] == "refused" for event in first.events()))
+        assert set(first.statuses()) == {"a", "b"}
+        assert set(stranger.statuses()) == {"x"}
+
+
+def test_keys_change_and_a_node_is_banned_without_a_restart(tmp_path: Path, authority: Path) -> None:
+    with process_cluster(tmp_path) as cluster:
+        first = invited(cluster, "a", authority)
+        second = invited(cluster, "b", authority, first.gossip)
+        third = invited(cluster, "c", authority, first.gossip)
+        until(cluster.settled)
+        asked = ("--authority", str(authority), "--url", first.http, "--admin-token", ADMIN)
+        old = json.loads(palaver("cluster", "keys", "list", "--json", "--authority", str(authority)))["keys"][
+            0
+        ]
+        new = json.loads(palaver("cluster", "keys", "rotate", "--json", *asked))
+        assert new["serial"] == 2
+        for node in (first, second, third):
+            until(lambda node=node: sum(event["kind"] == "credentials" for event in node.events()) == 2)
+        palaver("cluster", "keys", "revoke", old["id"], *asked)
+        for node in (first, second, third):
+            until(lambda node=node: sum(event["kind"] == "credentials" for event in node.events()) == 3)
+        # A ticket of the new key gets in everywhere.
+        fourth = invited(cluster, "d", authority, second.gossip)
+        until(cluster.settled)
+        palaver("cluster", "keys", "revoke", fourth.node_id, *asked)
+        for node in (first, second, third):
+            until(lambda node=node: node.statuses()["d"] == "banned")
+        listed = json.loads(palaver("cluster", "keys", "list", "--json", "--authority", str(authority)))
+        assert [key["state"] for key in listed["keys"]] == ["active", "revoked"]
+        assert [node["banned"] for node in listed["nodes"] if node["name"] == "d"] == [True]
+
+
+def test_a_list_of_keys_lets_in_whom_it_names(tmp_path: Path) -> None:
+    public = {}
+    for name in "ab":
+        state = tmp_path / name / "state"
+        public[name] = palaver("cluster", "id", "--state-dir", str(state)).strip()
+    keys = ("--set", "cluster.admission=keys", "--set", f"cluster.keys={public['a']},{public['b']}")
+    with process_cluster(tmp_path) as cluster:
+        first = cluster.start("a", *keys)
+        cluster.start("b", *keys)
+        until(cluster.settled)
+        cluster.start("x")
+        until(lambda: any(event["kind"] == "refused" for event in first.events()))
+        assert set(first.statuses()) == {"a", "b"}
+
+
+def test_without_admission_nothing_but_loopback_is_bound(tmp_path: Path) -> None:
+    told = palaver(
+        *("dev", "--set", "cluster.host=0.0.0.0", "--set", "cluster.advertise=192.0.2.1"),
+        *("--state-dir", str(tmp_path)),
+        ok=False,
+    )
+    assert "is not loopback, and cluster.admission is open: anybody could join" in told
