@@ -131,3 +131,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
         assert_ne!(history(1, sealing).0, history(2, sealing).0);
     }
 }
+
+/// A change of this is a change of what goes over the wire or when: say so in the commit.
+#[test]
+fn a_known_history_stays_byte_for_byte_the_same() {
+    assert_eq!(history(1, Sealing::Pairwise), (3_709_534_945_435_335_326, 9_406_964_119_915_191_631, 1_324));
+}
