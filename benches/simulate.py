@@ -144,7 +144,8 @@ def page(lines: list[str], seconds: float) -> str:
         "|---|---|---|---|---|---|---|",
         *lines,
     ]
-    plots = ["![who knows of a crash](gossip-crash.svg)", "![views over time](gossip-join.svg)"]
+    made = [name for name in ("gossip-crash.svg", "gossip-join.svg") if (ROOT / "docs" / name).exists()]
+    plots = [f"![{name}]({name})" for name in made]
     return "\n".join([head, "", *table, "", *plots])
 
 
