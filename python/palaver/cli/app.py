@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "cluster",
     "schema",
     "bench",
+    "simulate",
     "check-config",
     "default-config",
     "config-doc",

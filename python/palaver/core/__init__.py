@@ -31,6 +31,8 @@ try:
         rendezvous,
         sign_ban,
         sign_ticket,
+        simulate,
+        simulation_scenarios,
     )
 except ModuleNotFoundError as error:
     if error.name != "palaver.core._native":
@@ -133,4 +135,6 @@ __all__ = [
     "rendezvous",
     "sign_ban",
     "sign_ticket",
+    "simulate",
+    "simulation_scenarios",
 ]

@@ -16,7 +16,7 @@ threads
     Every class may be used from several threads at once, with or without the interpreter lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar, final
@@ -54,6 +54,8 @@ __all__ = [
     "rendezvous",
     "sign_ban",
     "sign_ticket",
+    "simulate",
+    "simulation_scenarios",
 ]
 
 _T = TypeVar("_T")
@@ -1115,3 +1117,30 @@ def sign_ticket(authority: KeyManager, cluster: str, public_key: bytes, not_afte
 
 def sign_ban(authority: KeyManager, cluster: str, node_id: str | bytes) -> bytes:
     """The 120 bytes with which an authority bans a node from a cluster for ever, whatever tickets it has."""
+
+def simulate(
+    scenario: str,
+    nodes: int | None = None,
+    seed: int = 1,
+    *,
+    rules: Literal["palaver", "memberlist", "swim"] = "palaver",
+    sample_every: float = 1.0,
+    progress: Callable[[float], object] | None = None,
+) -> dict[str, Any]:
+    """Runs a cluster in virtual time, through the troubles of a scenario: the engine itself, with a model of the cipher.
+
+    ``scenario`` is a name of ``simulation_scenarios`` or a TOML text (see rust/sim/src/scenario.rs), ``nodes``
+    (3 to 20,000) replaces its number. The same arguments give the same history. ``rules`` are ours or a model of a rival's.
+    ``progress`` is told the share that is done, from 0 to 1, about once a virtual second, in which also Ctrl-C is heard; what it
+    raises ends the run and is raised. The interpreter is released meanwhile. A thousand nodes take about a second for 20.
+
+    ``title, nodes, seed, rules, seconds``; ``measures`` by name (rust/sim/src/measure.rs: times in seconds since the first
+    fault, what did not happen is missing); ``samples`` each ``sample_every`` seconds: ``(at, running nodes, different views, and
+    how many members a node sees: the fewest, on average, the most)``; ``spread``: ``(seconds, share of those that have heard the
+    rumour or of the fault)``; ``bars``: ``(measure, at most, got or None, whether it is met)``, for this one seed.
+
+    Raises ArgumentError for a scenario that is none and numbers out of range.
+    """
+
+def simulation_scenarios() -> dict[str, str]:
+    """The scenarios of docs/gossip.md that come along, as TOML by name."""

@@ -26,6 +26,7 @@ mod placement;
 mod production_node;
 mod replay;
 mod sdp;
+mod simulate;
 mod state_store;
 mod strategy;
 mod wal;
@@ -69,6 +70,8 @@ mod _native {
     use crate::replay::ReplayGuard;
     #[pymodule_export]
     use crate::sdp::first_bad_sdp_line;
+    #[pymodule_export]
+    use crate::simulate::{simulate, simulation_scenarios};
     #[pymodule_export]
     use crate::state_store::{State, StateStore};
     #[pymodule_export]

@@ -86,6 +86,7 @@ fn run_seeds(
                 told = Instant::now();
                 eprint!("\r{file} {whose} seed {seed} {:3.0} %  ", share * 100.0);
             }
+            true
         };
         reports
             .push(run(scenario, seed, options, &mut progress).map_err(|error| format!("{file}: {error}"))?);

@@ -48,12 +48,12 @@ pub fn configuration(rival: Option<Rival>, real_cryptography: bool) -> EngineCon
 
 /// Runs a scenario.
 ///
-/// `progress` is told the share that is done, from 0 to 1, about once a virtual second.
+/// `progress` is told the share that is done, from 0 to 1, about once a virtual second; when it says no, the run ends there.
 pub fn run(
     scenario: &Scenario,
     seed: u64,
     options: Options,
-    progress: &mut dyn FnMut(f64),
+    progress: &mut dyn FnMut(f64) -> bool,
 ) -> Result<Report, Error> {
     let config = configuration(options.rival, options.real_cryptography);
     let mut world = World::new(config, scenario.quality, scenario.nodes, scenario.zones, seed);
@@ -88,7 +88,9 @@ pub fn run(
                 if at - sampled >= options.sample_every.unwrap_or(1.0) - 1e-9 {
                     sampled = at;
                     measure.sample(Sample::of(&world, at));
-                    progress(at / scenario.seconds);
+                    if !progress(at / scenario.seconds) {
+                        break;
+                    }
                 }
                 if settled && scenario.until_one_view {
                     break;
