@@ -92,9 +92,6 @@ def table(figures: dict[str, Any]) -> Table:
     """Each measure, and where the scenario has a bar for it, the bar and whether it is met."""
     from rich.table import Table
 
-    title = (
-        f"{figures['title']}: {figures['nodes']} nodes, seed {figures['seed']}, rules of {figures['rules']}"
-    )
     shown = Table("measure", "value", "at most", "met")
     bars = {name: (at_most, met) for name, at_most, _, met in figures["bars"]}
     for name in sorted({*figures["measures"], *bars}):
