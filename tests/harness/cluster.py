@@ -46,6 +46,10 @@ class ClusterNode:
         """Name of each member → what this node believes of it. For names that were never used twice."""
         return {one["name"]: one["status"] for one in self.members()}
 
+    def standings(self) -> set[tuple[str, str]]:
+        """(node id, status) of each member."""
+        return {(one["nodeId"], one["status"]) for one in self.members()}
+
     def members(self) -> list[dict[str, Any]]:
         return self.get("/v1/cluster/members")["members"]
 
