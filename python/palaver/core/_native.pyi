@@ -814,9 +814,9 @@ class ClusterDriver:
     def drain(self) -> list[Event]:
         """Takes the events that wait, in order. Never waits."""
     def beat(self) -> None:
-        """A sign of life of the Python side, 50 ns: call it each second from the loop. The watch begins with the first."""
+        """A sign of life of the Python side: call it each second from the loop. The watch begins with the first."""
     def members(self) -> list[Member]:
-        """All that are known by rising id: this node, the gone too, until they are forgotten. About 1 µs for each."""
+        """All that are known by rising id: this node, the gone too, until they are forgotten."""
     def member(self, node_id: str | bytes) -> Member | None:
         """One of them."""
     def status(self, node_id: str | bytes) -> Status | None:
@@ -1132,7 +1132,7 @@ def simulate(
     ``scenario`` is a name of ``simulation_scenarios`` or a TOML text (see rust/sim/src/scenario.rs), ``nodes``
     (3 to 20,000) replaces its number. The same arguments give the same history. ``rules`` are ours or a model of a rival's.
     ``progress`` is told the share that is done, from 0 to 1, about once a virtual second, in which also Ctrl-C is heard; what it
-    raises ends the run and is raised. The interpreter is released meanwhile. A thousand nodes take about a second for 20.
+    raises ends the run and is raised. The interpreter is released meanwhile.
 
     ``title, nodes, seed, rules, seconds``; ``measures`` by name (rust/sim/src/measure.rs: times in seconds since the first
     fault, what did not happen is missing); ``samples`` each ``sample_every`` seconds: ``(at, running nodes, different views, and
