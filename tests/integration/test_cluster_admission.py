@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.cluster import ADMIN, ProcessCluster, process_cluster, until
+from harness.command import palaver
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def palaver(*arguments: str, ok: bool = True) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
-    run = subprocess.run(
-        [sys.executable, "-m", "palaver.cli", *arguments],
-        env=kept,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (run.returncode == 0) == ok, run.stderr
-    return run.stdout if ok else run.stderr
 
 
 def invited(cluster: ProcessCluster, name: str, authority: Path, *seeds: str) -> Any:
@@ -105,6 +90,6 @@ def test_without_admission_nothing_but_loopback_is_bound(tmp_path: Path) -> None
     told = palaver(
         *("dev", "--set", "cluster.host=0.0.0.0", "--set", "cluster.advertise=192.0.2.1"),
         *("--state-dir", str(tmp_path)),
-        ok=False,
+        code=2,
     )
     assert "is not loopback, and cluster.admission is open: anybody could join" in told

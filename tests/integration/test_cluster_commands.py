@@ -14,22 +14,11 @@ from typing import Any
 import pytest
 
 from harness.cluster import ADMIN, ClusterNode, process_cluster, until
+from harness.command import palaver
 
 pytestmark = pytest.mark.timeout(300)
 
 KEPT = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
-
-
-def palaver(*arguments: str, code: int = 0) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "palaver.cli", *arguments],
-        env=KEPT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert run.returncode == code, run.stdout + run.stderr
-    return run.stdout if code == 0 else run.stdout + run.stderr
 
 
 def test_a_cluster_is_looked_at_from_the_command_line(tmp_path: Path) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
 from palaver.cluster.identity import Credentials, IdentityStore
 from palaver.cluster.invitation import read_invitation
-from palaver.cluster.notice import AuthoritySet, read_notice
+from palaver.cluster.notice import AuthoritySet, NoticeError, read_notice
 from palaver.core import KeyManager
 from palaver.errors import SettingsError
 from palaver.settings.cluster import ClusterSettings
+
+EARLY: Final = 1_024
+"""Notices that wait for the key that signed them: a ticket for each node of a large cluster, below 1 MiB together."""
 
 
 class CredentialKeeper:
@@ -22,6 +27,7 @@ class CredentialKeeper:
     def __init__(self, settings: ClusterSettings, directory: Path | None) -> None:
         """Raises SettingsError."""
         self._settings = settings
+        self._early: deque[bytes] = deque(maxlen=EARLY)
         self._store = IdentityStore(directory) if directory is not None else None
         if settings.invitation:
             invitation = read_invitation(settings.invitation)
@@ -84,7 +90,12 @@ class CredentialKeeper:
 
     def take(self, payload: bytes) -> str:
         """Believes a notice: what it changed, "" for nothing. Raises NoticeError, SettingsError (then it does not count)."""
-        notice = read_notice(payload, self.authorities, self.cluster)
+        try:
+            notice = read_notice(payload, self.authorities, self.cluster)
+        except NoticeError:
+            if payload not in self._early:
+                self._early.append(payload)
+            raise
         held = self.credentials
         if held is None:
             return ""
@@ -97,6 +108,14 @@ class CredentialKeeper:
             return ""
         self._keep(replace(held, ticket=notice.ticket))
         return "ticket"
+
+    def retry(self) -> list[str]:
+        """After a change: what came too early, signed by a key that was unknown then. Gossip keeps no order."""
+        changed = []
+        for payload in [self._early.popleft() for _ in range(len(self._early))]:
+            with suppress(NoticeError):
+                changed.append(self.take(payload))
+        return [what for what in changed if what]
 
     def _keep(self, credentials: Credentials) -> None:
         if self._store is not None:

@@ -243,9 +243,11 @@ class ClusterMember:
             log.debug("a notice does not count: %s", error, extra={"member": origin})
 
     def _apply(self, payload: bytes) -> None:
-        changed = self.keeper.take(payload)
-        if changed:
+        first = self.keeper.take(payload)
+        changes = [first, *self.keeper.retry()] if first else []
+        if changes:
             self.driver.set_admission(**self.keeper.admission())
+        for changed in changes:
             self.journal.add(time.time(), "credentials", {"what": changed})
             log.info("credentials changed", extra={"what": changed})
 

@@ -173,3 +173,15 @@ def test_a_ticket_that_has_run_out_says_what_to_do(authority: Authority, tmp_pat
     store.save(replace(keeper.credentials, ticket=past + keeper.credentials.ticket[8:]))
     with pytest.raises(SettingsError, match="ticket has run out"):
         CredentialKeeper(ClusterSettings(admission="authorities"), tmp_path / "a")
+
+
+def test_a_ticket_that_comes_before_the_key_that_signed_it_is_taken_later(
+    authority: Authority, tmp_path: Path
+) -> None:
+    keeper = invited(authority, tmp_path / "a")
+    *sets, ticket = authority.rotate()
+    with pytest.raises(NoticeError, match="nobody whose word counts"):
+        keeper.take(ticket)
+    assert keeper.take(sets[0]) == "authorities, set 2"
+    assert keeper.retry() == ["ticket"]
+    assert keeper.retry() == []
