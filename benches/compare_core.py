@@ -245,7 +245,7 @@ def main() -> None:
         after = after.partition("<!-- end -->")[2]
         plot(figures, facts)
         picture = f"![ratios and growth]({PLOT.name})"
-        measured = f"{facts}{notes}\n\n{bars}\n\n## Growth\n\n{growth}\n\n{picture}\n"
+        measured = f"{facts}{notes}\n\n{bars}\n\n### Growth\n\n{growth}\n\n{picture}\n"
         PAGE.write_text(f"{before}<!-- measured -->\n{measured}<!-- end -->{after}")
 
 
