@@ -31,6 +31,9 @@ from palaver.settings.cluster_rules import advertised
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS: Final = 1.0
+TICKET_SECONDS: Final = 5.0
+"""A new ticket is shown so long after it came. Until its signer is known everywhere, others would refuse the record with it,
+and gossip keeps no order; a broadcast takes about a second."""
 MEMBERS_PER_SECOND: Final = 1_000
 """Looking at one member takes about a microsecond: larger clusters are looked at more rarely."""
 
@@ -243,15 +246,29 @@ class ClusterMember:
             log.debug("a notice does not count: %s", error, extra={"member": origin})
 
     def _apply(self, payload: bytes) -> None:
+        before = set(self.keeper.authorities)
         first = self.keeper.take(payload)
         changes = [first, *self.keeper.retry()] if first else []
         if changes:
-            self.driver.set_admission(**self.keeper.admission())
+            admission = self.keeper.admission()
+            admission.pop("ticket", None)
+            self.driver.set_admission(**admission)
+            # Where a key was taken away, the ticket it signed must not be shown any longer.
+            wait = TICKET_SECONDS if before <= set(self.keeper.authorities) else 0.0
+            asyncio.get_running_loop().call_later(wait, self._show_ticket)
         for changed in changes:
             self.journal.add(time.time(), "credentials", {"what": changed})
             log.info("credentials changed", extra={"what": changed})
 
     # --- to the driver ---
+
+    def _show_ticket(self) -> None:
+        if not self.is_member:
+            return
+        try:
+            self.driver.set_admission(**self.keeper.admission())
+        except CoreError as error:
+            log.warning("the ticket of this node cannot be shown: %s", error)
 
     async def _beat_forever(self) -> None:
         while True:
