@@ -843,7 +843,8 @@ class ClusterDriver:
         """Greets these ``IP:PORT`` in place of the seeds before, until one has answered."""
     def broadcast(self, payload: bytes, *, urgent: bool = False) -> None:
         """Spreads at most 850 bytes, signed, to every member, each once. ``urgent`` goes before all but refutations: for
-        revocations and bans. Raises ArgumentError when it is longer."""
+        revocations and bans. Raises ArgumentError when it is longer, CapacityError while so much waits to be told that it
+        would push out what was accepted before."""
     def set_admission(
         self,
         *,
@@ -968,7 +969,7 @@ class ProductionNode:
     def heartbeat(self, *, now: float | None = None) -> float | None:
         """Does what is due, probes for example, and returns when to call it again; None after the end."""
     def broadcast(self, payload: bytes, *, urgent: bool = False, now: float | None = None) -> None:
-        """Spreads at most 850 bytes to every member, each once. Raises ArgumentError and StoppedError."""
+        """Spreads at most 850 bytes to every member, each once. Raises ArgumentError, CapacityError and StoppedError."""
     def drain(self) -> list[Event]:
         """Takes the events that wait, in order; at most the latest 4,096 do."""
     def print_membership(self) -> None:

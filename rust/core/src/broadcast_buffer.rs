@@ -251,6 +251,19 @@ impl BroadcastBuffer {
         true
     }
 
+    /// Whether a change of one of these kinds is waiting that has been told fewer than `times` times.
+    #[must_use]
+    pub fn has_told_less(&self, kinds: &[u8], times: u8) -> bool {
+        let mut slots = self.index.values().map(|&slot| &self.slab[slot as usize]);
+        slots.any(|change| change.sent < times && kinds.contains(&change.key.kind))
+    }
+
+    /// Whether another change would take the place of one that is waiting.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.index.len() == self.capacity
+    }
+
     /// How many changes are waiting.
     #[must_use]
     pub fn len(&self) -> usize {

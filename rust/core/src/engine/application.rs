@@ -48,11 +48,17 @@ impl Broadcasts {
 }
 
 impl Engine {
-    /// Spreads a payload.
+    /// Spreads a payload. Refused where it would push out what was accepted before and is not told yet.
     pub(super) fn broadcast(&mut self, priority: Priority, payload: &[u8]) -> Result<(), Error> {
         let max = EngineConfig::MAX_BROADCAST;
         if payload.len() > max {
             return Err(Error::TooLong { what: "broadcast", max, got: payload.len() });
+        }
+        if self.buffer.is_full() {
+            return Err(Error::Full {
+                what: "buffer of changes to tell",
+                limit: self.config.buffer_capacity,
+            });
         }
         let mut content = Vec::with_capacity(HEAD + payload.len());
         content.extend_from_slice(&self.identity.incarnation.to_le_bytes());
@@ -93,9 +99,9 @@ impl Engine {
         };
         let (epoch, seq, issued_at, urgent) = (number(0), number(8), number(16), body.content()[24] == 1);
         let origin = NodeId::of_public_key(body.public_key());
-        let member = self.table.get(&origin).is_some_and(|entry| entry.precedence.status() < Status::Left);
+        let member = self.table.get(&origin).is_some_and(|entry| entry.precedence.status() < Status::Banned);
         if !member || origin == self.id || (self.config.rules.refuse_old && self.is_old(issued_at)) {
-            return Ok(()); // not known yet, or no more
+            return Ok(()); // not known yet, or banned; who has left meant it while it was there
         }
         if !self.checks.body(&body) {
             return Err(Error::Signature);

@@ -49,7 +49,8 @@ pub enum Command {
     /// Say goodbye. [`super::Event::Stopped`] follows when enough have heard it.
     Leave,
     /// Spread a payload of at most [`super::EngineConfig::MAX_BROADCAST`] bytes to every member, each exactly once
-    /// while its cache remembers.
+    /// while its cache remembers. Refused while the buffer of changes to tell is full. Who is out of reach while it spreads, or
+    /// joins later, does not hear it: what must outlast that is the application's to tell again.
     Broadcast {
         /// Only [`Priority::Application`] and, for revocations and bans, [`Priority::Gone`]; others count as the first.
         priority: Priority,

@@ -17,6 +17,10 @@ pub(super) struct Leaving {
 /// Those who have not acknowledged are told again after so many seconds.
 const AGAIN: f64 = 0.25;
 
+/// What the application or an administrator wanted all to know is told so often before the node stops, so that it does not go
+/// with it. Others tell it on.
+const HANDED_OVER: u8 = 4;
+
 impl Leaving {
     pub(super) fn is_leaving(&self) -> bool {
         self.since.is_some()
@@ -51,8 +55,9 @@ impl Engine {
         let Some(since) = self.leaving.since else { return };
         let missing: Vec<NodeId> =
             self.leaving.told.iter().filter(|id| !self.leaving.acknowledged.contains(id)).copied().collect();
-        if missing.is_empty() || self.clock.now.since(since) >= self.config.leave_timeout {
-            self.gossip(output);
+        if (missing.is_empty() && self.has_handed_over())
+            || self.clock.now.since(since) >= self.config.leave_timeout
+        {
             self.stop(output);
             return;
         }
@@ -64,8 +69,14 @@ impl Engine {
         self.timers.set(self.clock.after(AGAIN), Timer::Leave);
     }
 
+    fn has_handed_over(&self) -> bool {
+        let kinds = [record::KIND_BROADCAST, record::KIND_BAN];
+        self.order.members().is_empty() || !self.buffer.has_told_less(&kinds, HANDED_OVER)
+    }
+
     fn stop(&mut self, output: &mut Output) {
         if !self.leaving.over {
+            self.gossip_now(output);
             self.leaving.over = true;
             output.events.push(Event::Stopped { acknowledged: self.leaving.acknowledged.len() });
         }
@@ -89,8 +100,7 @@ impl Engine {
             return;
         }
         self.leaving.acknowledged.push(*sender);
-        if self.leaving.acknowledged.len() == self.leaving.told.len() {
-            self.gossip(output);
+        if self.leaving.acknowledged.len() == self.leaving.told.len() && self.has_handed_over() {
             self.stop(output);
         }
     }

@@ -220,6 +220,11 @@ impl Engine {
         self.config.packet_bytes.saturating_sub(OVERHEAD + taken + if young { front } else { 0 })
     }
 
+    /// The same where the own record stays away: [`Self::send`] leaves it out where it does not fit.
+    pub(super) fn room_alone(&self) -> usize {
+        self.config.packet_bytes.saturating_sub(OVERHEAD)
+    }
+
     fn contact_head(&self, flags: u8) -> Vec<u8> {
         let body = self.own.contact.bytes();
         let mut packet = Vec::with_capacity(GREETING_BYTES.max(HEAD + body.len() + 128));

@@ -3,7 +3,7 @@
 use super::timers::Timer;
 use super::wire::Message;
 use super::{Detection, Engine, Output};
-use crate::{ChangeKey, Error, NodeId, Priority, Time, record};
+use crate::{ChangeKey, Error, NodeId, Priority, Status, Time, record};
 
 /// When news goes out next.
 #[derive(Debug, Default)]
@@ -62,6 +62,11 @@ impl Engine {
         if self.spread.next.is_none_or(|next| next > self.clock.now) {
             return; // a timer that was overtaken by an earlier one
         }
+        self.gossip_now(output);
+    }
+
+    /// The same, whether or not it is time.
+    pub(super) fn gossip_now(&mut self, output: &mut Output) {
         self.spread.next = None;
         self.spread.last = self.clock.now;
         let mut records = Vec::new();
@@ -70,9 +75,18 @@ impl Engine {
             let room = self.room(0);
             self.buffer.next_batch(room, |change| records.extend_from_slice(change));
             if records.is_empty() {
+                // The longest broadcasts fit only where the own record does not go in front.
+                let room = self.room_alone();
+                self.buffer.next_batch(room, |change| records.extend_from_slice(change));
+            }
+            if records.is_empty() {
                 return;
             }
             self.send(&target, &Message::Gossip { records: &records }, output);
+        }
+        // Who is out of reach may hear it all the same. It does not count as told: those who can hear would go without.
+        if let Some(lost) = self.somebody_out_of_reach() {
+            self.send(&lost, &Message::Gossip { records: &records }, output);
         }
         if !self.buffer.is_empty() {
             let at = self.clock.after(self.config.gossip_interval);
@@ -81,35 +95,62 @@ impl Engine {
         }
     }
 
-    /// A few members: any, or where this node knows its zone all but one of the same zone.
+    /// A few members that are in reach: any, or where this node knows its zone all but one of the same zone.
     fn gossip_targets(&mut self) -> Vec<NodeId> {
-        let count = self.config.gossip_fanout;
-        if self.order.members().len() <= SMALL && self.config.rules.detection == Detection::Observers {
+        let (count, members) = (self.config.gossip_fanout, self.order.members().len());
+        let observers = self.config.rules.detection == Detection::Observers;
+        let in_reach = if observers { members.saturating_sub(self.out_of_reach()) } else { members };
+        if observers && in_reach <= SMALL {
             return self.next_in_turn(count);
         }
         let own = self.own.contact.zone;
-        let tries = if own == 0 { count } else { 3 * count };
-        let picks = self.fanout.select(self.order.members().len(), tries);
+        let some_lost = in_reach < members;
+        // Enough that some are in reach and some abroad.
+        let tries = (if own == 0 { count } else { 3 * count }) * members.div_ceil(in_reach.max(1));
+        let picks = self.fanout.select(members, tries);
         let mut picks: Vec<NodeId> = picks.into_iter().map(|index| self.order.members()[index]).collect();
-        if own != 0 {
+        if own != 0 || some_lost {
             // The draw is uniform as a set only.
             for last in (1..picks.len()).rev() {
                 picks.swap(last, self.chance.below(last + 1));
             }
+        }
+        if some_lost && picks.iter().any(|id| self.is_well(id)) {
+            picks.retain(|id| self.is_well(id));
+        }
+        if own != 0 {
             let abroad = picks.iter().position(|id| self.place(id) != own).map(|at| picks.remove(at));
             picks.sort_by_key(|id| self.place(id) != own); // stable: the order within is that of the draw
             picks.splice(0..0, abroad);
-            picks.truncate(count);
         }
+        picks.truncate(count);
         picks
     }
 
-    fn next_in_turn(&mut self, count: usize) -> Vec<NodeId> {
-        let mut picks: Vec<NodeId> = Vec::with_capacity(count);
+    /// How many members do not answer, as far as this node knows.
+    fn out_of_reach(&self) -> usize {
+        self.partition.with(Status::Unreachable) + self.suspicions.own()
+    }
+
+    fn somebody_out_of_reach(&mut self) -> Option<NodeId> {
+        if self.config.rules.detection != Detection::Observers || self.out_of_reach() == 0 {
+            return None;
+        }
         let members = self.order.members();
+        let start = self.chance.below(members.len());
+        members[start..].iter().chain(&members[..start]).copied().find(|id| !self.is_well(id))
+    }
+
+    /// Of those in reach; where nobody is, of all.
+    fn next_in_turn(&mut self, count: usize) -> Vec<NodeId> {
+        let mut members: Vec<NodeId> = self.order.members().to_vec();
+        if self.out_of_reach() > 0 && members.iter().any(|id| self.is_well(id)) {
+            members.retain(|id| self.is_well(id));
+        }
+        let mut picks: Vec<NodeId> = Vec::with_capacity(count);
         while picks.len() < count.min(members.len()) {
             let Some(id) = self.spread.round.pop() else {
-                self.spread.round.extend_from_slice(members);
+                self.spread.round.extend_from_slice(&members);
                 for last in (1..members.len()).rev() {
                     self.spread.round.swap(last, self.chance.below(last + 1));
                 }
