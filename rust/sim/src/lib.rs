@@ -1,6 +1,7 @@
 //! A deterministic simulator of palaver clusters: virtual time, seeded faults, scenarios as data.
 #![forbid(unsafe_code)]
 
+mod amid;
 mod chance;
 mod measure;
 mod network;

@@ -2,16 +2,18 @@
 //!
 //! 1. Nodes with one view name one owner for each room.
 //! 2. Incarnations never go down: not in a view, not over a restart.
-//! 3. Who runs and is reachable is alive everywhere soon after the faults have stopped, and nobody else is.
-//! 4. A broadcast is told to the application at most once, and after the faults to everybody.
-//! 5. Who was banned stays out, after heals and restarts.
+//! 3. Who runs and is reachable is alive everywhere soon after the faults have stopped, and nobody else is. (Where fewer are left
+//!    than a quorum they can prove nothing, and avoid those who do not answer.)
+//! 4. A broadcast is told to the application at most once: after the faults to everybody, amid them to all who stay in reach.
+//! 5. Who was banned stays out, after heals and restarts, as long as somebody is left who had heard of it.
 //! 6. The log replayed gives the view that the node had.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use palaver_core::engine::{Admission, Ban, Command, Engine, Event, Rules};
 use palaver_core::{ClusterTag, KeyManager, NodeId, Priority, Status, rendezvous};
 
+use crate::amid::Amid;
 use crate::chance::Chance;
 use crate::network::LinkQuality;
 use crate::run::configuration;
@@ -37,7 +39,10 @@ struct Watch {
     /// How often each node was told the broadcast.
     heard: Vec<usize>,
     banned: Option<(usize, NodeId)>,
+    /// Who has taken the ban: places, and which of their disks it is on.
+    holders: HashSet<(usize, u32)>,
     left: Vec<usize>,
+    amid: Amid,
 }
 
 /// Runs random faults of a seed and returns what promise was broken. `break_rules` is given the rules of all nodes.
@@ -59,14 +64,15 @@ pub fn check(seed: u64, break_rules: impl Fn(&mut Rules)) -> Result<(), String> 
         lives: HashMap::new(),
         heard: vec![0; nodes],
         banned: None,
+        holders: HashSet::new(),
         left: Vec::new(),
+        amid: Amid::new(FAULTS * Chance::new(seed ^ 0x414D_4944).unit(), nodes),
     };
     let fail = |what: String| format!("seed {seed}, {nodes} nodes, {zones} zones: {what}; faults {faults:?}");
     for node in 0..nodes {
         start(&mut world, node, &mut watch).map_err(&fail)?;
     }
     let ban = chance.happens(0.4).then(|| chance.below(nodes - 1) + 1);
-    let affected = timeline.affected;
     let mut actions = timeline.actions.into_iter().peekable();
     let mut broadcast = false;
     let mut at = 0.0;
@@ -80,8 +86,7 @@ pub fn check(seed: u64, break_rules: impl Fn(&mut Rules)) -> Result<(), String> 
         if let Some(node) = ban
             && watch.banned.is_none()
             && at >= BAN_AT
-            && let Some(teller) = (0..nodes).find(|teller| *teller != node && !affected[*teller])
-            && world.is_running(teller)
+            && let Some(teller) = (0..nodes).find(|teller| *teller != node && watch.may_tell(&world, *teller))
         {
             let id = world.nodes[node].id;
             watch.banned = Some((node, id));
@@ -98,9 +103,12 @@ pub fn check(seed: u64, break_rules: impl Fn(&mut Rules)) -> Result<(), String> 
                 watch.heard[teller] += 1;
             }
         }
+        watch.note_holders(&world);
+        watch.look_amid(&mut world, at);
         watch.incarnations_rise(&world).map_err(&fail)?;
         one_owner(&world).map_err(&fail)?;
     }
+    watch.forget_a_lost_ban(&world);
     watch.all_is_well(&world).map_err(&fail)?;
     logs_replay(&mut world).map_err(&fail)
 }
@@ -135,6 +143,7 @@ fn act(world: &mut World, action: Action, watch: &mut Watch) -> Result<(), Strin
         }
         Action::Leave(node) => watch.left.push(node),
         Action::Crash(node) => {
+            watch.amid.disturbed(node);
             if let Some(engine) = &world.nodes[node].engine {
                 watch.lives.insert(engine.id(), engine.incarnation());
             }
@@ -146,10 +155,42 @@ fn act(world: &mut World, action: Action, watch: &mut Watch) -> Result<(), Strin
 
 impl Watch {
     fn told(&mut self, told: &Told<'_>) {
+        self.amid.told(told);
         if let Event::Broadcast { payload, .. } = told.event
             && payload == b"promise"
         {
             self.heard[told.node] += 1;
+        }
+    }
+
+    fn may_tell(&self, world: &World, node: usize) -> bool {
+        world.is_running(node) && !self.left.contains(&node)
+    }
+
+    fn look_amid(&mut self, world: &mut World, at: f64) {
+        let (left, banned) = (&self.left, self.banned.map(|(_, id)| id));
+        self.amid.look(world, at, |world, node| {
+            !left.contains(&node) && banned != Some(world.nodes[node].id) && world.is_running(node)
+        });
+    }
+
+    fn note_holders(&mut self, world: &World) {
+        let Some((_, id)) = self.banned else { return };
+        for (index, node) in world.nodes.iter().enumerate() {
+            if node.id != id && node.engine.as_ref().is_some_and(|e| e.status(&id) == Some(Status::Banned)) {
+                self.holders.insert((index, node.lost_disks));
+            }
+        }
+    }
+
+    /// A ban whose holders have all left, lost their disks or died for good is known to nobody: whoever signed it has to give
+    /// it to the cluster again.
+    fn forget_a_lost_ban(&mut self, world: &World) {
+        let remains = |(node, disks): &(usize, u32)| {
+            world.nodes[*node].lost_disks == *disks && self.takes_part(world, *node)
+        };
+        if !self.holders.iter().any(remains) {
+            self.banned = None;
         }
     }
 
@@ -191,7 +232,12 @@ impl Watch {
             {
                 return Err(format!("node {observer} thinks that banned {node} is {:?}", engine.status(&id)));
             }
-            let alive = engine.standings().filter(|(_, status)| *status == Status::Alive).count();
+            let quorum = world.config.quorum.min(engine.size().div_ceil(2));
+            let avoided = |id: &NodeId| engine.member(id).is_some_and(|member| member.suspected);
+            // Those who are left may be too few to prove anything: they avoid who does not answer, and that is all.
+            let counts = |id: &NodeId| taking_part.len() >= quorum || !avoided(id);
+            let alive =
+                engine.standings().filter(|(id, status)| *status == Status::Alive && counts(id)).count();
             if alive != taking_part.len() {
                 return Err(format!("node {observer} sees {alive} alive, {} are", taking_part.len()));
             }
@@ -202,6 +248,7 @@ impl Watch {
         let mut roots: Vec<u128> =
             taking_part.iter().filter_map(|node| Some(world.nodes[*node].engine.as_ref()?.root())).collect();
         roots.dedup();
+        self.amid.all_is_well()?;
         if roots.len() > 1 { Err(format!("{} different views", roots.len())) } else { Ok(()) }
     }
 }

@@ -38,7 +38,7 @@ struct Suspicion {
 const MAX_SUBJECTS: usize = 1 << 14;
 const MAX_ACCUSERS: usize = 16;
 
-/// A suspicion that found no quorum is forgotten after so many seconds.
+/// What others said without a quorum is forgotten after so many seconds, and what this node found out is looked at again.
 const SUSPICION_AGE: f64 = 30.0;
 
 /// The observers are told the same again after so many seconds at the earliest.
@@ -402,23 +402,29 @@ impl Engine {
         self.issue(next, status)
     }
 
-    /// Forgets suspicions that came to nothing.
+    /// Forgets suspicions that came to nothing. What this node itself has found out it finds out anew: a member that still
+    /// does not answer stays suspect to it without a quorum, too.
     pub(super) fn sweep_suspicions(&mut self, output: &mut Output) {
         if self.config.rules.detection != Detection::Observers {
             return;
         }
-        let now = self.clock.now;
-        let mut over = Vec::new();
+        let (now, own) = (self.clock.now, self.id);
+        let mut again = Vec::new();
         self.suspicions.by_subject.retain(|subject, suspicion| {
-            let keep = now.since(suspicion.began) < SUSPICION_AGE;
-            if !keep && suspicion.own {
-                over.push(*subject);
+            if now.since(suspicion.began) < SUSPICION_AGE {
+                return true;
             }
-            keep
+            if suspicion.own {
+                suspicion.accusations.retain(|accusation| accusation.accuser() == own);
+                suspicion.began = now;
+                again.push(*subject);
+            }
+            suspicion.own
         });
-        over.sort_unstable();
-        let events = over.into_iter().map(|node| Event::Suspected { node, suspect: false });
-        output.events.extend(events);
+        again.sort_unstable();
+        for subject in again {
+            self.probe(subject, false, output);
+        }
     }
 }
 
