@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup cluster test lint format bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
+.PHONY: help run setup cluster cluster-hosts test lint format bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -48,6 +48,9 @@ lint: setup ## every check that is not a test
 
 cluster: setup ## start five nodes on this machine and watch them (NODES=5)
 	@$(BIN)/palaver cluster try --nodes $(or $(NODES),5)
+
+cluster-hosts: setup ## the faults of a cluster on hosts of its own, with a rolling restart of all (root, ip, nft; HOSTS=20)
+	HOSTS=$(or $(HOSTS),20) ROLLING=$(or $(HOSTS),20) $(BIN)/pytest tests/integration/test_cluster_hosts.py --durations=0 $(ARGS)
 
 bench-signaling: setup ## what a message costs in the signaling plane, whole and part by part (pytest-benchmark)
 	$(BIN)/pytest $(SIGNALING_BENCHES) --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)

@@ -1,7 +1,8 @@
 """FaultProxy: stands before each node of a cluster and carries what others send to it, or not.
 
-A node advertises its proxy's address, so everything to it comes through here. UDP senders are told apart by their ports; of
-TCP that cannot be said, so while anything is parted, streams are refused.
+A node advertises its proxy's address, so everything to it comes through here. UDP only, senders told apart by their ports: there
+is no listener for TCP, so streams are refused all the time, parted or not. What a partition does to both is held by
+tests/integration/test_cluster_hosts.py, on hosts of their own.
 """
 
 from __future__ import annotations

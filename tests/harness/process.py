@@ -55,13 +55,21 @@ def write_settings(directory: Path, more: str = "") -> Path:
 
 @contextmanager
 def serving_process(
-    directory: Path, more: str = "", *flags: str, environ: dict[str, str] | None = None
+    directory: Path,
+    more: str = "",
+    *flags: str,
+    environ: dict[str, str] | None = None,
+    before: tuple[str, ...] = (),
 ) -> Iterator[NodeProcess]:
-    """Runs `palaver serve` while the block runs; `more` is TOML for its settings file, `flags` are further flags."""
+    """Runs `palaver serve` while the block runs; `more` is TOML for its settings file, `flags` are further flags.
+
+    `before` is a command that becomes it, such as `ip netns exec …`.
+    """
     config = write_settings(directory, more)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
     process = subprocess.Popen(
         [
+            *before,
             *(sys.executable, "-m", "palaver.cli", "serve", "--config", str(config), "--json"),
             *("--port", "0", "--http-port", "0", "--state-dir", str(directory / "state"), *flags),
         ],
