@@ -166,6 +166,22 @@ impl BroadcastBuffer {
     /// In a full buffer it takes the place of the least urgent change that has been told most often. False if all held are
     /// more urgent: then nothing was changed.
     pub fn add_change(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8]) -> Result<bool, Error> {
+        self.add(key, priority, bytes, 0)
+    }
+
+    /// Queues a change that is told only `times` times: one that may miss somebody, because it is repeated or made up for.
+    /// Otherwise as [`Self::add_change`]. Goes behind what has been told as often as it lacks.
+    pub fn add_minor_change(
+        &mut self,
+        key: ChangeKey,
+        priority: Priority,
+        bytes: &[u8],
+        times: u8,
+    ) -> Result<bool, Error> {
+        self.add(key, priority, bytes, self.transmit_limit().saturating_sub(times.max(1)))
+    }
+
+    fn add(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8], sent: u8) -> Result<bool, Error> {
         if bytes.len() > Self::MAX_CHANGE {
             return Err(Error::TooLong { what: "change", max: Self::MAX_CHANGE, got: bytes.len() });
         }
@@ -177,7 +193,7 @@ impl BroadcastBuffer {
             } else {
                 change.bytes = bytes.into();
             }
-            (change.priority, change.sent) = (priority, 0);
+            (change.priority, change.sent) = (priority, sent);
             self.link(slot);
             return Ok(true);
         }
@@ -190,7 +206,7 @@ impl BroadcastBuffer {
             self.unlink(worst);
             self.release(worst);
         }
-        let change = Change { key, bytes: bytes.into(), priority, sent: 0, previous: NONE, next: NONE };
+        let change = Change { key, bytes: bytes.into(), priority, sent, previous: NONE, next: NONE };
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot as usize] = change;
             slot

@@ -186,6 +186,14 @@ impl NodeRecord {
         Ok(())
     }
 
+    /// Whether a body says the same as the one before but for the time of issue.
+    pub(crate) fn renews(body: &[u8], before: &[u8]) -> bool {
+        body.len() == before.len()
+            && body.len() > FIXED + SIGNATURE
+            && body[..40] == before[..40]
+            && body[FIXED - 1..body.len() - SIGNATURE] == before[FIXED - 1..body.len() - SIGNATURE]
+    }
+
     /// Incarnation and time of issue of a body that has not been read: enough to drop what is stale.
     pub(crate) fn order_hint(body: &[u8]) -> Option<(u64, u64)> {
         (body.len() > FIXED).then(|| (word(body, 32), word(body, 40)))
@@ -315,4 +323,27 @@ fn word(bytes: &[u8], from: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[from..from + 8]);
     u64::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_says_the_same_later_and_nothing_else() {
+        let keys = KeyManager::from_seed(&[1; 32]);
+        let record = |incarnation, status, issued_at, name: &str| {
+            let precedence = Precedence::new(incarnation, status).unwrap();
+            let place = NodeMetadata::new("eu", "eu-1").unwrap();
+            NodeRecord::sign(&keys, precedence, issued_at, name, "192.0.2.1:7946", &place).unwrap()
+        };
+        let first = record(5, Status::Alive, 1_000, "a");
+        let renews = |later: &NodeRecord| NodeRecord::renews(later.as_bytes(), first.as_bytes());
+        assert!(renews(&record(5, Status::Alive, 2_000, "a")));
+        assert!(!renews(&record(6, Status::Alive, 2_000, "a")));
+        assert!(!renews(&record(5, Status::Left, 2_000, "a")));
+        assert!(!renews(&record(5, Status::Alive, 2_000, "b")));
+        assert!(!renews(&record(5, Status::Alive, 2_000, "ab")));
+        assert!(!NodeRecord::renews(b"", b"") && !NodeRecord::renews(&[0; 100], &[0; 100]));
+    }
 }

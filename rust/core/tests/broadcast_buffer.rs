@@ -31,17 +31,14 @@ struct Waiting {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Add { key: u8, priority: usize, length: usize },
+    Add { key: u8, priority: usize, length: usize, times: Option<u8> },
     Batch { max_bytes: usize },
     Withdraw { key: u8 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let add = (0_u8..12, 0_usize..5, 1_usize..30).prop_map(|(key, priority, length)| Step::Add {
-        key,
-        priority,
-        length,
-    });
+    let add = (0_u8..12, 0_usize..5, 1_usize..30, prop::option::of(0_u8..9))
+        .prop_map(|(key, priority, length, times)| Step::Add { key, priority, length, times });
     let batch = (0_usize..120).prop_map(|max_bytes| Step::Batch { max_bytes });
     let withdraw = (0_u8..12).prop_map(|key| Step::Withdraw { key });
     prop::collection::vec(prop_oneof![4 => add, 4 => batch, 1 => withdraw], 0..80)
@@ -54,7 +51,7 @@ proptest! {
         let mut model: Vec<Waiting> = Vec::new();
         for (clock, step) in script.into_iter().enumerate() {
             match step {
-                Step::Add { key: n, priority, length } => {
+                Step::Add { key: n, priority, length, times } => {
                     let priority = Priority::ALL[priority];
                     let bytes = vec![n; length];
                     let known = model.iter().any(|change| change.key == n);
@@ -64,10 +61,16 @@ proptest! {
                         model.pop();
                         taken = true;
                     }
-                    prop_assert_eq!(buffer.add_change(key(n), priority, &bytes).unwrap(), taken);
+                    let added = match times {
+                        None => buffer.add_change(key(n), priority, &bytes),
+                        Some(times) => buffer.add_minor_change(key(n), priority, &bytes, times),
+                    };
+                    prop_assert_eq!(added.unwrap(), taken);
+                    // In a cluster of one the limit is 4.
+                    let sent = times.map_or(0, |times| 4_u8.saturating_sub(times.max(1)));
                     if taken {
                         model.retain(|change| change.key != n);
-                        model.push(Waiting { key: n, priority, bytes, sent: 0, since: clock * 1000 });
+                        model.push(Waiting { key: n, priority, bytes, sent, since: clock * 1000 });
                     }
                 }
                 Step::Withdraw { key: n } => {

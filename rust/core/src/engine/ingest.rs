@@ -101,6 +101,10 @@ impl Engine {
         self.tombstones.remove(&id);
         self.contacts.insert(id, Arc::clone(&contact));
         self.moved(&id, standing);
+        if before.is_some_and(|before| NodeRecord::renews(body, before.bytes())) {
+            self.pass_on_renewal(&id, body);
+            return Ok(());
+        }
         let priority = Priority::of(contact.precedence.status());
         self.pass_on(record::KIND_NODE, &id, priority, |out| record::write(out, record::KIND_NODE, body));
         Ok(())
@@ -269,14 +273,27 @@ impl Engine {
         priority: Priority,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        if let Some(bytes) = self.note(write) {
+            self.queue(ChangeKey { kind, subject: *subject }, priority, &bytes);
+        }
+    }
+
+    /// The same for a node record that says nothing but that it was signed later.
+    pub(super) fn pass_on_renewal(&mut self, subject: &NodeId, body: &[u8]) {
+        if let Some(bytes) = self.note(|out| record::write(out, record::KIND_NODE, body)) {
+            self.queue_renewal(subject, &bytes);
+        }
+    }
+
+    /// Writes what was joined into the log, and returns it unless it comes from there: then others know it.
+    fn note(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Option<Vec<u8>> {
         if self.restoring {
-            return; // it comes from there, and others know it
+            return None;
         }
         let start = self.journal.len();
         write(&mut self.journal);
-        let bytes = self.journal[start..].to_vec();
         self.counters.records += 1;
-        self.queue(ChangeKey { kind, subject: *subject }, priority, &bytes);
+        Some(self.journal[start..].to_vec())
     }
 
     /// What follows from a change of a member's row.

@@ -186,7 +186,8 @@ impl Engine {
         engine.timers.set(engine.clock.after(engine.config.probe_interval * phase), Timer::Period);
         engine.timers.set(engine.clock.after(engine.config.heal_interval * phase), Timer::Heal);
         engine.timers.set(engine.clock.after(SWEEP * phase), Timer::Sweep);
-        let resign = engine.config.resign_interval * (0.5 + 0.5 * phase);
+        // Spread evenly from the first interval on, also where all have started at once.
+        let resign = engine.config.resign_interval * phase;
         engine.timers.set(engine.clock.after(resign), Timer::Resign);
         Ok(engine)
     }
@@ -315,9 +316,10 @@ impl Engine {
         )?;
         let contact = Arc::new(Contact::of(&record));
         let refutes = precedence.incarnation() > self.incarnation();
-        self.own.contact = Arc::clone(&contact);
+        let before = std::mem::replace(&mut self.own.contact, Arc::clone(&contact));
+        let renews = NodeRecord::renews(contact.bytes(), before.bytes());
         self.adopt(contact, precedence);
-        self.queue_own(refutes);
+        self.queue_own(refutes, renews);
         Ok(())
     }
 

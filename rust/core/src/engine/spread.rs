@@ -18,6 +18,10 @@ pub(super) struct Spread {
 /// would be left out once in a thousand changes.
 const SMALL: usize = 64;
 
+/// A renewal is told so many times by everybody who hears it. One member in e^5 ≈ 150 is left out (Demers 1987, §1.4: what a
+/// push with a counter leaves out depends on the copies alone) and gets it by anti-entropy; nobody needs it within hours.
+const RENEWAL_TOLD: u8 = 5;
+
 impl Engine {
     /// Has a change spread. What does not fit into a full buffer is made up for by anti-entropy.
     pub(super) fn queue(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8]) {
@@ -26,14 +30,26 @@ impl Engine {
         }
     }
 
+    /// Has a renewed record spread, with less effort: in an idle cluster there is nothing else to tell.
+    pub(super) fn queue_renewal(&mut self, subject: &NodeId, bytes: &[u8]) {
+        let key = ChangeKey { kind: record::KIND_NODE, subject: *subject };
+        if matches!(self.buffer.add_minor_change(key, Priority::Alive, bytes, RENEWAL_TOLD), Ok(true)) {
+            self.schedule_gossip();
+        }
+    }
+
     /// Has the own record spread; an answer to an accusation goes first.
-    pub(super) fn queue_own(&mut self, refutes: bool) {
+    pub(super) fn queue_own(&mut self, refutes: bool, renews: bool) {
         let (id, contact) = (self.id, std::sync::Arc::clone(&self.own.contact));
+        self.syncs.changed(self.clock.now);
+        if renews {
+            self.pass_on_renewal(&id, contact.bytes());
+            return;
+        }
         let priority = if refutes { Priority::Refutation } else { Priority::of(contact.precedence.status()) };
         self.pass_on(record::KIND_NODE, &id, priority, |out| {
             record::write(out, record::KIND_NODE, contact.bytes());
         });
-        self.syncs.changed(self.clock.now);
     }
 
     fn schedule_gossip(&mut self) {
