@@ -2,31 +2,45 @@
 
 make sim                      # all scenarios
 make sim ARGS="--seeds 2 crash-100 idle"
+make sim ARGS="--report --older --write"
+
+Each run is kept in target/simulated, so that an interrupted one goes on where it was. What was made of other sources or
+another scenario counts no more, unless `--older` says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ROOT / "rust/sim/scenarios"
+KEPT = ROOT / "target/simulated"
 PAGE = ROOT / "docs/gossip.md"
 BEGIN, END = "<!-- simulated: begin -->", "<!-- simulated: end -->"
-
-#: Scenarios of thousands of nodes take minutes a seed: fewer of them, which the table says.
-FEWER = {"crash-4500": 3, "bootstrap": 3, "mass-restart": 1}
 ORDER = [
     "crash-100", "crash-1000", "crash-4500", "rumour", "rumour-lossy", "blocked", "stopped", "one-way", "lossy-members",
     "flip-flop", "semi-detached", "partition", "mass-restart", "bootstrap", "idle",
 ]  # fmt: skip
+#: Rivals run these with fewer seeds: their clusters do not settle, and a seed takes minutes.
+RIVAL_SEEDS = {
+    "one-way": 5,
+    "lossy-members": 2,
+    "flip-flop": 2,
+    "semi-detached": 5,
+    "blocked": 10,
+    "stopped": 10,
+}
 WORDS = {
     "unreachable_99": "99 % know it is unreachable",
     "out_for_good": "faulty ones out for good",
@@ -38,39 +52,102 @@ WORDS = {
     "false_dead": "healthy members called dead",
 }
 
-
-def run(name: str, seeds: int) -> list[dict[str, Any]]:
-    """Runs a scenario with all its rivals; one dict each."""
-    binary = ROOT / "target/release/palaver-sim"
-    command = [binary, "--seeds", str(seeds), str(SCENARIOS / f"{name}.toml")]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [json.loads(line) for line in output.splitlines()]
+Run = dict[str, Any]
+Runs = dict[str, dict[str, list[Run]]]
+"""The kept runs by scenario and then by whose rules, by rising seed."""
 
 
-def figure(value: float | None, of: list[float]) -> str:
-    """A number as it stands in the table."""
-    if value is None or not of:
-        return "never"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
+def sources() -> str:
+    """What the simulator is made of, as one short hash."""
+    files = sorted(path for part in ("core", "sim") for path in (ROOT / "rust" / part / "src").rglob("*.rs"))
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return whole.hexdigest()[:12]
 
 
-def rows(results: dict[str, list[dict[str, Any]]]) -> tuple[list[str], int]:
-    """The table's rows, and how many bars were missed."""
-    lines, missed = [], 0
-    for name, runs in results.items():
-        ours = next(run for run in runs if run["whose"] == "ours")
-        for bar in ours["bars"]:
-            missed += not bar["pass"]
-            cells = [figure(bar["got"], ours["measures"].get(bar["measure"], []))]
-            for rival in ("memberlist", "swim"):
-                theirs = next((run for run in runs if run["whose"] == rival), None)
-                values = theirs["measures"].get(bar["measure"], []) if theirs else []
-                cells.append("–" if theirs is None else figure(combine(bar["of"], values), values))
-            verdict = "pass" if bar["pass"] else "**miss**"
-            what = f"{WORDS.get(bar['measure'], bar['measure'])}, {bar['of']}"
-            title = f"{ours['title']} (`{name}`, {ours['seeds']} seeds)"
-            lines.append(f"| {title} | {what} | {' | '.join(cells)} | ≤ {bar['at_most']:g} | {verdict} |")
-    return lines, missed
+def commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Scenario:
+    """A file of rust/sim/scenarios."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.path = name, SCENARIOS / f"{name}.toml"
+        said = tomllib.loads(self.path.read_text())
+        self.title, self.bars = said["title"], said.get("bars", [])
+        self.compared = said.get("compared", [])
+        self.all = ["ours", *said.get("rivals", [])]
+        # Titles and bars may change: what they judge stays the same.
+        telling = {
+            key: value for key, value in said.items() if key not in {"title", "bars", "compared", "rivals"}
+        }
+        self.digest = hashlib.sha256(json.dumps(telling, sort_keys=True).encode()).hexdigest()[:12]
+
+    def seeds(self, whose: str, wanted: int) -> int:
+        return wanted if whose == "ours" else min(wanted, RIVAL_SEEDS.get(self.name, wanted))
+
+    def kept(self, whose: str, seed: int, made_of: str | None) -> Run | None:
+        """A run that was made before; of any sources unless told which."""
+        try:
+            run: Run = json.loads(self.place(whose, seed).read_text())
+        except FileNotFoundError:
+            return None
+        return run if made_of in {None, run["sources"]} else None
+
+    def place(self, whose: str, seed: int) -> Path:
+        return KEPT / f"{self.name}-{self.digest}" / f"{whose}-{seed}.json"
+
+    def run(self, whose: str, seed: int, made_of: str) -> None:
+        """Runs one seed and keeps what came of it."""
+        binary = ROOT / "target/release/palaver-sim"
+        command: list[str | Path] = [
+            binary,
+            "--seeds",
+            "1",
+            "--first",
+            str(seed),
+            "--whose",
+            whose,
+            self.path,
+        ]
+        line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        run = json.loads(line) | {"sources": made_of, "commit": commit(), "date": str(date.today())}
+        place = self.place(whose, seed)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        whole = place.with_suffix(".part")
+        whole.write_text(json.dumps(run))
+        whole.replace(place)
+
+
+def missing(
+    scenarios: list[Scenario], seeds: int, made_of: str | None
+) -> Iterator[tuple[Scenario, str, int]]:
+    """What has still to be run: the first seed of all, then the second, so that the table is even at any time."""
+    for seed in range(1, seeds + 1):
+        for scenario in scenarios:
+            for whose in scenario.all:
+                if seed <= scenario.seeds(whose, seeds) and not scenario.kept(whose, seed, made_of):
+                    yield scenario, whose, seed
+
+
+def collect(scenarios: list[Scenario], seeds: int, made_of: str | None) -> Runs:
+    """What has been run."""
+    runs: Runs = {}
+    for scenario in scenarios:
+        for whose in scenario.all:
+            found = (
+                scenario.kept(whose, seed, made_of) for seed in range(1, scenario.seeds(whose, seeds) + 1)
+            )
+            runs.setdefault(scenario.name, {})[whose] = [run for run in found if run]
+    return runs
+
+
+def values(runs: list[Run], measure: str) -> list[float]:
+    """A measure in all seeds in which it was there."""
+    return [value for run in runs for value in run["measures"].get(measure, [])]
 
 
 def combine(of: str, values: list[float]) -> float | None:
@@ -85,68 +162,103 @@ def combine(of: str, values: list[float]) -> float | None:
     return ordered[-1] if of == "max" else ordered[-(-len(ordered) * 99 // 100) - 1]
 
 
-def plot(results: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Draws who knows when, and returns the files' names."""
+def figure(runs: list[Run], measure: str, of: str) -> str:
+    """A number as it stands in the table."""
+    got = values(runs, measure)
+    value = combine(of, got)
+    if value is None:
+        return "never"
+    text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
+    return text if len(got) == len(runs) else f"{text}, in {len(got)} of {len(runs)} seeds"
+
+
+def rows(scenario: Scenario, runs: dict[str, list[Run]]) -> list[tuple[str, bool]]:
+    """A scenario's rows of the table, and whether their bars are met."""
+    ours = runs["ours"]
+    title = f"{scenario.title} (`{scenario.name}`, {len(ours)} seeds)"
+    if not ours:
+        return [(f"| {scenario.title} (`{scenario.name}`) | not run | | | | | |", False)]
+    lines = []
+    for bar in [*scenario.bars, *scenario.compared]:
+        measure, of = bar["measure"], bar["of"]
+        got = combine(of, values(ours, measure))
+        cells = [figure(ours, measure, of)]
+        for rival in ("memberlist", "swim"):
+            theirs = runs.get(rival, [])
+            fewer = f" ({len(theirs)} seeds)" if len(theirs) != len(ours) else ""
+            cells.append(figure(theirs, measure, of) + fewer if theirs else "–")
+        if "at_most" in bar:
+            # What did not happen in a seed has not been good enough in it.
+            met = len(values(ours, measure)) == len(ours) and got is not None and got <= bar["at_most"]
+            told = f"≤ {bar['at_most']:g}"
+        else:
+            theirs = runs.get(bar["rival"], [])
+            both = min(len(ours), len(theirs))
+            mine, their = (sum(values(some[:both], measure)) for some in (ours, theirs))
+            met, told = (
+                mine * bar["times"] <= their and both > 0,
+                f"≥ {bar['times']:g}× fewer than {bar['rival']}",
+            )
+        what = f"{WORDS.get(measure, measure)}, {of}"
+        lines.append(
+            (f"| {title} | {what} | {' | '.join(cells)} | {told} | {'pass' if met else '**miss**'} |", met)
+        )
+    return lines
+
+
+PLOTS = (
+    ("gossip-crash.svg", "one crash: share of healthy members that know", ("crash-100", "crash-1000", "crash-4500")),
+    ("gossip-join.svg", "how many members a node sees, on average", ("bootstrap", "mass-restart", "partition")),
+)  # fmt: skip
+
+
+def plot(runs: Runs) -> None:
+    """Draws who knows when, in the first seed."""
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "palaver"
     from matplotlib import pyplot
 
-    names = []
-    for file, title, wanted, curve in (
-        (
-            "gossip-crash.svg",
-            "one crash: share of healthy members that know",
-            ("crash-100", "crash-1000"),
-            "spread",
-        ),
-        (
-            "gossip-join.svg",
-            "how many members a node sees, on average",
-            ("bootstrap", "partition"),
-            "samples",
-        ),
-    ):
+    for file, title, names in PLOTS:
         picture, axes = pyplot.subplots(figsize=(8, 4))
-        for name in wanted:
-            for run in results.get(name, []):
-                if curve == "spread":
+        for name in names:
+            for whose, some in runs.get(name, {}).items():
+                for run in some[:1]:
                     points = run["spread"]
-                else:
-                    points = [(sample["at"], sample["sizes"][1] / run["nodes"]) for sample in run["samples"]]
-                if points:
-                    label = f"{name} {run['whose']}"
-                    axes.plot(
-                        [x for x, _ in points], [y for _, y in points], label=label, drawstyle="steps-post"
-                    )
+                    if file == "gossip-join.svg":
+                        points = [
+                            (sample["at"], sample["sizes"][1] / run["nodes"]) for sample in run["samples"]
+                        ]
+                    across, up = zip(*points, strict=True) if points else ((), ())
+                    axes.plot(across, up, label=f"{name} {whose}", drawstyle="steps-post")
         if axes.lines:
             axes.set(xlabel="seconds", ylabel="share", title=title)
+            if file == "gossip-join.svg":
+                axes.set_xscale("log")
             axes.legend(fontsize=8)
             axes.grid(alpha=0.3)
             picture.savefig(ROOT / "docs" / file, metadata={"Date": None})
-            names.append(file)
         pyplot.close(picture)
-    return names
 
 
-def page(lines: list[str], seconds: float) -> str:
+def page(lines: list[str], runs: Runs) -> str:
     """The generated part of docs/gossip.md."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
+    every = [run for some in runs.values() for kept in some.values() for run in kept]
+    commits = ", ".join(dict.fromkeys(run["commit"] for run in sorted(every, key=lambda run: run["date"])))
+    dates = " to ".join(sorted({run["date"] for run in every}))
+    hours = sum(run["wall_seconds"] for run in every) / 3600
     head = (
-        f"Command `make sim`, commit {commit}, {date.today()}, {os.cpu_count()} cores, {seconds / 60:.0f} minutes of CPU. "
-        "Times in seconds. Seeds count from 1; the same seed gives the same run. Of fewer than 100 seeds p99 is the largest."
+        f"Command `make sim`, commit {commits}, {dates}, {os.cpu_count()} cores, {hours:.1f} hours of one. Times in "
+        "seconds. Seeds count from 1; the same seed gives the same run. Of fewer than 100 seeds p99 is the largest."
     )
     table = [
         "| scenario | measured | ours | memberlist's rules | plain SWIM | bar | |",
         "|---|---|---|---|---|---|---|",
         *lines,
     ]
-    made = [name for name in ("gossip-crash.svg", "gossip-join.svg") if (ROOT / "docs" / name).exists()]
-    plots = [f"![{name}]({name})" for name in made]
-    return "\n".join([head, "", *table, "", *plots])
+    pictures = [f"![{title}]({file})" for file, title, _ in PLOTS if (ROOT / "docs" / file).exists()]
+    return "\n".join([head, "", *table, "", *pictures])
 
 
 def main() -> int:
@@ -155,24 +267,26 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("scenarios", nargs="*", help="names of files in rust/sim/scenarios; all unless given")
-    parser.add_argument(
-        "--seeds", type=int, default=20, help="seeds a scenario; the largest scenarios run fewer"
-    )
+    parser.add_argument("--seeds", type=int, default=20, help="seeds a scenario; rivals run some with fewer")
+    parser.add_argument("--older", action="store_true", help="count what was run with other sources, too")
+    parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--write", action="store_true", help="write docs/gossip.md and the plots")
     arguments = parser.parse_args()
-    results, seconds = {}, 0.0
-    for name in arguments.scenarios or ORDER:
-        results[name] = run(name, min(arguments.seeds, FEWER.get(name, arguments.seeds)))
-        seconds += sum(run["wall_seconds"] for run in results[name])
-        for line in rows({name: results[name]})[0]:
-            print(line, flush=True)
-    lines, missed = rows(results)
+    scenarios = [Scenario(name) for name in arguments.scenarios or ORDER]
+    made_of = sources()
+    counts = None if arguments.older else made_of
+    if not arguments.report:
+        for scenario, whose, seed in missing(scenarios, arguments.seeds, counts):
+            scenario.run(whose, seed, made_of)
+    runs = collect(scenarios, arguments.seeds, counts)
+    lines = [row for scenario in scenarios for row in rows(scenario, runs[scenario.name])]
+    print(*(line for line, _ in lines), sep="\n")
     if arguments.write:
-        plot(results)
+        plot(runs)
+        generated = f"{BEGIN}\n{page([line for line, _ in lines], runs)}\n{END}"
         text = PAGE.read_text()
-        generated = f"{BEGIN}\n{page(lines, seconds)}\n{END}"
         PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: generated, text, flags=re.DOTALL))
-    print(f"{len(lines) - missed} of {len(lines)} bars met")
+    print(f"{sum(met for _, met in lines)} of {len(lines)} bars met")
     return 0
 
 

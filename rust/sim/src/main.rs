@@ -1,6 +1,8 @@
 //! Runs scenarios over many seeds and prints what was measured as JSON, one line for each scenario and rival.
 //!
-//! `palaver-sim [--seeds N] [--first SEED] [--nodes N] [--samples SECONDS] [--real] FILE…`
+//! `palaver-sim [--seeds N] [--first SEED] [--nodes N] [--samples SECONDS] [--whose RULES] [--real] FILE…`
+//!
+//! RULES are ours, memberlist or swim; ours and those of all rivals that a scenario names unless given.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,14 +17,31 @@ struct Arguments {
     nodes: Option<usize>,
     samples: Option<f64>,
     real: bool,
+    whose: Option<Option<Rival>>,
     files: Vec<String>,
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut parsed =
-        Arguments { seeds: 20, first: 1, nodes: None, samples: None, real: false, files: Vec::new() };
+    let mut parsed = Arguments {
+        seeds: 20,
+        first: 1,
+        nodes: None,
+        samples: None,
+        real: false,
+        whose: None,
+        files: Vec::new(),
+    };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
+        if argument == "--whose" {
+            parsed.whose = Some(match given.next().as_deref() {
+                Some("ours") => None,
+                Some("memberlist") => Some(Rival::Memberlist),
+                Some("swim") => Some(Rival::Swim),
+                _ => return Err("--whose needs one of ours, memberlist, swim".to_owned()),
+            });
+            continue;
+        }
         let mut number = || {
             let text = given.next().ok_or_else(|| format!("{argument} needs a number"))?;
             text.parse::<f64>().map_err(|_| format!("{argument} needs a number, not {text}"))
@@ -56,7 +75,7 @@ fn run_all(arguments: &Arguments) -> Result<(), String> {
         let mut scenario = Scenario::from_toml(&text).map_err(|error| format!("{file}: {error}"))?;
         scenario.nodes = arguments.nodes.unwrap_or(scenario.nodes);
         let rivals = [None].into_iter().chain(scenario.rivals.iter().copied().map(Some));
-        for rival in rivals {
+        for rival in arguments.whose.map_or_else(|| rivals.collect(), |whose| vec![whose]) {
             let line = run_seeds(file, &scenario, rival, arguments)?;
             let mut out = std::io::stdout().lock();
             writeln!(out, "{line}").map_err(|error| error.to_string())?;

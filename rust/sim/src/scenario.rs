@@ -52,6 +52,9 @@ pub struct Scenario {
     /// What is good enough.
     #[serde(default)]
     pub bars: Vec<Bar>,
+    /// What is to be better than a rival by how much.
+    #[serde(default)]
+    pub compared: Vec<Compared>,
     /// Rivals whose rules are run beside ours.
     #[serde(default)]
     pub rivals: Vec<Rival>,
@@ -237,6 +240,20 @@ pub struct Bar {
     pub of: Of,
     /// The bar.
     pub at_most: f64,
+}
+
+/// What is good enough beside a rival.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// Which measure.
+    pub measure: String,
+    /// Over the seeds that both have run.
+    pub of: Of,
+    /// Beside whom.
+    pub rival: Rival,
+    /// The rival's number is at least this many times ours.
+    pub times: f64,
 }
 
 /// How measures of many seeds become one.
