@@ -1,7 +1,7 @@
 //! The view of the cluster: a join-semilattice per node, so that the order of gossip does not matter.
 //!
-//! Dense arrays by index hold the members; an open-addressing table finds the index of an id. The digest (a root and
-//! 256 bucket sums) is kept up with every change: equal roots mean equal views.
+//! Dense arrays by index hold the members, what every merge looks at in one of them; an open-addressing table finds the index
+//! of an id. The digest (a root and 256 bucket sums) is kept up with every change: equal roots mean equal views.
 
 use std::sync::Arc;
 
@@ -31,9 +31,8 @@ pub struct MembershipTable {
     max_members: usize,
     leaving: bool,
     slots: HashTable<u32>,
-    ids: Vec<NodeId>,
-    precedences: Vec<Precedence>,
-    heartbeats: Vec<Time>,
+    /// What every merge looks at: half a cache line each.
+    rows: Vec<Entry>,
     changed: Vec<Time>,
     records: Vec<Option<Arc<Held>>>,
     beats: Vec<Option<Box<Beat>>>,
@@ -82,9 +81,7 @@ impl MembershipTable {
             max_members,
             leaving: false,
             slots: HashTable::new(),
-            ids: Vec::new(),
-            precedences: Vec::new(),
-            heartbeats: Vec::new(),
+            rows: Vec::new(),
             changed: Vec::new(),
             records: Vec::new(),
             beats: Vec::new(),
@@ -98,19 +95,19 @@ impl MembershipTable {
     /// The node whose view this is.
     #[must_use]
     pub fn self_id(&self) -> NodeId {
-        self.ids[OWN]
+        self.rows[OWN].id
     }
 
     /// How many members are known, the own node included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.rows.len()
     }
 
     /// Never true: a table knows at least its own node.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.rows.is_empty()
     }
 
     /// The row of `id`.
@@ -121,7 +118,7 @@ impl MembershipTable {
 
     /// All rows: the own node first, the others in no particular order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
-        (0..self.ids.len()).map(|row| self.entry(row))
+        self.rows.iter().copied()
     }
 
     /// Joins statements of others into the view and returns the news: the rows whose precedence rose, as they are now.
@@ -131,13 +128,26 @@ impl MembershipTable {
     /// Either all statements are joined or, when the table would grow too large, none.
     pub fn merge(&mut self, incoming: &[Entry], now: Time) -> Result<Vec<Entry>, Error> {
         self.reserve(incoming)?;
-        let mut news = Vec::new();
-        for entry in incoming {
+        // Mostly nothing is news: then no list is made. An empty one made first would be written in words and moved out as a
+        // vector, for which the processor has to wait.
+        for (at, entry) in incoming.iter().enumerate() {
+            if let Some(row) = self.join(entry, now) {
+                return Ok(self.merge_rest(row, &incoming[at + 1..], now));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Goes on where the first news, a row, was found.
+    #[inline(never)]
+    fn merge_rest(&mut self, first: usize, rest: &[Entry], now: Time) -> Vec<Entry> {
+        let mut news = vec![self.entry(first)];
+        for entry in rest {
             if let Some(row) = self.join(entry, now) {
                 news.push(self.entry(row));
             }
         }
-        Ok(news)
+        news
     }
 
     /// Joins a statement of this node's own, and says whether it was news.
@@ -167,12 +177,13 @@ impl MembershipTable {
     /// with an old statement would make them known again. gossip.md §6 says 24 hours.
     pub fn expire(&mut self, age: Time, now: Time) -> Vec<NodeId> {
         let mut gone = Vec::new();
-        let mut row = self.ids.len();
+        let mut row = self.rows.len();
         while row > OWN + 1 {
             row -= 1; // from the end, so that the row that takes the place has been looked at
-            if self.precedences[row].status() >= Status::Dead && now.since(self.changed[row]) >= age.seconds()
+            if self.rows[row].precedence.status() >= Status::Dead
+                && now.since(self.changed[row]) >= age.seconds()
             {
-                gone.push(self.ids[row]);
+                gone.push(self.rows[row].id);
                 self.remove(row);
             }
         }
@@ -222,7 +233,7 @@ impl MembershipTable {
             return false;
         }
         self.beats[row] = Some(beat);
-        self.heartbeats[row] = self.heartbeats[row].max(now);
+        self.rows[row].last_heartbeat = self.rows[row].last_heartbeat.max(now);
         true
     }
 
@@ -248,12 +259,12 @@ impl MembershipTable {
     }
 
     pub(crate) fn entry(&self, row: usize) -> Entry {
-        Entry { id: self.ids[row], precedence: self.precedences[row], last_heartbeat: self.heartbeats[row] }
+        self.rows[row]
     }
 
     pub(crate) fn find(&self, id: &NodeId) -> Option<usize> {
         self.slots
-            .find(self.hasher.hash(id.as_bytes()), |&row| self.ids[row as usize] == *id)
+            .find(self.hasher.hash(id.as_bytes()), |&row| self.rows[row as usize].id == *id)
             .map(|&row| row as usize)
     }
 
@@ -285,14 +296,13 @@ impl MembershipTable {
         let Some(row) = self.find(&statement.id) else {
             return Some(self.insert(Entry { last_heartbeat: heard, ..*statement }, now));
         };
-        if heard > self.heartbeats[row] {
-            self.heartbeats[row] = heard;
-        }
         let precedence = self.as_heard(row, statement.precedence);
-        if precedence <= self.precedences[row] {
+        let held = &mut self.rows[row];
+        held.last_heartbeat = held.last_heartbeat.max(heard);
+        if precedence <= held.precedence {
             return None;
         }
-        self.precedences[row] = precedence;
+        held.precedence = precedence;
         self.changed[row] = self.changed[row].max(now);
         self.stamp(row);
         Some(row)
@@ -309,24 +319,22 @@ impl MembershipTable {
 
     /// Whether the precedence with these bits is the one held of `id`.
     pub(crate) fn holds(&self, id: &NodeId, bits: u64) -> bool {
-        self.find(id).is_some_and(|row| self.precedences[row].bits() == bits)
+        self.find(id).is_some_and(|row| self.rows[row].precedence.bits() == bits)
     }
 
     /// Whether `join` would change more than a heartbeat.
     pub(crate) fn is_news(&self, id: &NodeId, precedence: Precedence) -> bool {
-        self.find(id).is_none_or(|row| self.as_heard(row, precedence) > self.precedences[row])
+        self.find(id).is_none_or(|row| self.as_heard(row, precedence) > self.rows[row].precedence)
     }
 
     fn insert(&mut self, entry: Entry, now: Time) -> usize {
-        let row = self.ids.len();
+        let row = self.rows.len();
         let index = u32::try_from(row).expect("max_members is at most u32::MAX");
-        let Self { hasher, slots, ids, .. } = self;
-        ids.push(entry.id);
+        let Self { hasher, slots, rows, .. } = self;
+        rows.push(entry);
         slots.insert_unique(hasher.hash(entry.id.as_bytes()), index, |&other| {
-            hasher.hash(ids[other as usize].as_bytes())
+            hasher.hash(rows[other as usize].id.as_bytes())
         });
-        self.precedences.push(entry.precedence);
-        self.heartbeats.push(entry.last_heartbeat);
         self.changed.push(now);
         self.records.push(None);
         self.beats.push(None);
@@ -336,18 +344,16 @@ impl MembershipTable {
 
     /// Removes a row; the last one takes its place.
     fn remove(&mut self, row: usize) {
-        let last = self.ids.len() - 1;
+        let last = self.rows.len() - 1;
         let hash = |id: &NodeId| self.hasher.hash(id.as_bytes());
-        if let Ok(slot) = self.slots.find_entry(hash(&self.ids[row]), |&other| other as usize == row) {
+        if let Ok(slot) = self.slots.find_entry(hash(&self.rows[row].id), |&other| other as usize == row) {
             slot.remove();
         }
-        if let Some(slot) = self.slots.find_mut(hash(&self.ids[last]), |&other| other as usize == last) {
+        if let Some(slot) = self.slots.find_mut(hash(&self.rows[last].id), |&other| other as usize == last) {
             *slot = row as u32; // below an index that has 32 bits
         }
-        self.digest.swap_remove(row, &self.ids[row]);
-        self.ids.swap_remove(row);
-        self.precedences.swap_remove(row);
-        self.heartbeats.swap_remove(row);
+        self.digest.swap_remove(row, &self.rows[row].id);
+        self.rows.swap_remove(row);
         self.changed.swap_remove(row);
         self.records.swap_remove(row);
         self.beats.swap_remove(row);
@@ -356,6 +362,6 @@ impl MembershipTable {
     /// Brings a row's share in the digest up to date.
     fn stamp(&mut self, row: usize) {
         let record = self.records[row].as_deref().map_or(&NO_RECORD, |held| held.order.digest());
-        self.digest.change(row, &self.ids[row], self.precedences[row], record);
+        self.digest.change(row, &self.rows[row].id, self.rows[row].precedence, record);
     }
 }
