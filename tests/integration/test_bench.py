@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.node import RunningNode, running_node
 from palaver.bench.figures import Figures, figures_of
 from palaver.bench.plot import latency_plot
-from palaver.bench.run import Runner
+from palaver.bench.run import Measurement, Runner
 from palaver.bench.scenario import Fanout, Idle, Relay, Scenario, SlowReader, Storm, adjusted, preset
 from palaver.bench.server_process import ServerProcess
 from palaver.bench.target import target_of
@@ -49,6 +50,34 @@ async def measured(node: RunningNode, scenario: Scenario, run: str = "t") -> Fig
 
 def short(name: str, **changes: Any) -> Scenario:
     return adjusted(preset(name), name, seconds=0.4, warm_up=0.1, **changes)
+
+
+async def test_a_plan_in_rounds_keeps_its_clients_from_round_to_round(node: RunningNode) -> None:
+    scenario = short("trickle", pairs=2)
+    plan = plan_of(scenario, target_of(node.url), lambda who, room, role: node.token(who, room, role), "r")
+    plan = replace(plan, timing=replace(plan.timing, warm_up=0.05, measure=0.2, rounds=True))
+    runner = Runner(plan, ServerProcess(os.getpid()))
+
+    def rounds() -> list[Measurement]:
+        runner.wait_until_in()
+        found = [runner.round(), runner.round()]
+        runner.stop()
+        assert runner.finish().report.closes == []
+        return found
+
+    for found in await asyncio.to_thread(rounds):
+        (stage,) = found.report.stages
+        assert (found.report.ready, found.report.errors, stage.lost) == (4, [], 0)
+        assert stage.in_time > 0 and found.report.measured >= 200_000_000
+        assert found.first is not None and found.last is not None
+        assert found.last.messages > found.first.messages and found.last.cpu > found.first.cpu
+
+
+async def test_a_plan_in_rounds_says_who_is_not_let_in(node: RunningNode) -> None:
+    plan = plan_of(short("relay", pairs=1), target_of(node.url), lambda who, room, role: "no token", "r")
+    runner = Runner(replace(plan, timing=replace(plan.timing, rounds=True)), None)
+    with pytest.raises(OSError, match=r"2 clients were not let in: .*token_invalid"):
+        await asyncio.to_thread(runner.wait_until_in)
 
 
 async def test_relay(node: RunningNode) -> None:

@@ -27,7 +27,7 @@ class Step(Struct, frozen=True):
     expect: bytes
     send: Message | None = None
     capture: bytes | None = None
-    """What stands behind this in that message, up to the next ``"``, is remembered."""
+    """What stands behind this in that message, up to the next ``"``, ``,``, ``}`` or ``<``, is remembered."""
 
 
 class Client(Struct, frozen=True):
@@ -95,6 +95,8 @@ class Timing(Struct, frozen=True):
     warm_up: float = 1.0
     measure: float = 10.0
     drain: float = 2.0
+    rounds: bool = False
+    """Warm-up, measuring and draining wait until they are asked for, and come as often as that, with everybody connected."""
 
 
 class Plan(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,8 @@ from palaver.core import LoadRun
 
 POLL_SECONDS: Final = 0.02
 SAMPLE_SECONDS: Final = 0.1
+ROUND_POLL_SECONDS: Final = 0.005
+"""So that of a round of some tenths of a second little is missed."""
 SPARE_FILES: Final = 64
 """Descriptors beside those of the clients."""
 
@@ -115,10 +117,44 @@ class Runner:
     def watch(self) -> Iterator[Progress]:
         """Yields every 20 ms how far it is, until it is over."""
         while not self._run.is_finished():
-            progress = msgspec.convert(self._run.progress(), Progress)
+            progress = self._progress()
             self._look(progress)
             yield progress
             time.sleep(POLL_SECONDS)
+
+    def wait_until_in(self) -> None:
+        """Of a plan in rounds: until everybody is in and quiet. Raises OSError where somebody is not let in."""
+        while (progress := self._progress()).phase in ("connecting", "settling"):
+            time.sleep(POLL_SECONDS)
+        if progress.failed or self._run.is_finished():
+            reasons = msgspec.convert(self._ended(), Report).errors
+            raise OSError(f"{progress.failed} clients were not let in: {reasons}")
+        self._settled = self._sample(0)
+
+    def round(self) -> Measurement:
+        """Of a plan in rounds: carries the next one out; its report's stages are of this round alone.
+
+        The server is looked at in the moments that the measuring begins and ends, as far as polling finds them.
+        """
+        self._first = self._last = None
+        self._run.go()
+        while (found := self._run.take_round()) is None:
+            progress = self._progress()
+            if progress.phase == "measuring":
+                sample = self._sample(progress.arrived + progress.cycles)
+                self._first, self._last = self._first or sample, sample
+            elif progress.phase == "done":
+                raise OSError("the run ended inside a round")
+            time.sleep(ROUND_POLL_SECONDS)
+        report = msgspec.convert(found, Report)
+        return Measurement(report, self._before, self._settled, self._first, self._last, self._peak)
+
+    def _progress(self) -> Progress:
+        return msgspec.convert(self._run.progress(), Progress)
+
+    def _ended(self) -> dict[str, Any]:
+        self._run.stop()
+        return self._run.finish()
 
     def stop(self) -> None:
         """Ends it early; what was found until then is kept. Called again, it ends at once."""

@@ -113,15 +113,23 @@ class Node:
 class LoadRun:
     """Carries a plan of load out on a thread of its own, so that Python is not what is measured.
 
-    ``plan`` has the attributes of ``palaver.bench.plan.Plan``. The thread ends by itself: every phase of it has a deadline.
+    ``plan`` has the attributes of ``palaver.bench.plan.Plan``. The thread ends by itself: every phase of it has a deadline,
+    but for the waiting of a plan in rounds.
     Dropping the run ends it at once, without goodbyes. Raises ArgumentError for a plan that breaks a rule.
     """
 
     def __new__(cls, plan: Any) -> LoadRun: ...
     def progress(self) -> dict[str, Any]:
-        """``phase`` (connecting, settling, warming, measuring, draining, closing, done) and counts since the run began:
+        """``phase`` (connecting, settling, waiting, warming, measuring, draining, closing, done) and counts since the run began:
         ``ready, failed, sent, arrived, replies, cycles, others, errors, closed, bytes_in, bytes_out`` and ``cpu``, the thread's
         CPU time in nanoseconds."""
+
+    def go(self) -> None:
+        """Begins the next round of a plan whose timing is in rounds: warm-up, measuring, draining. What the last one found is
+        forgotten, if nobody took it."""
+
+    def take_round(self) -> dict[str, Any] | None:
+        """The report of the round that is over, once; its stages are of that round alone. None: it is not over."""
 
     def stop(self) -> None:
         """Lets the clients go now; the report tells what was found until then. A second call does not wait for their goodbyes."""

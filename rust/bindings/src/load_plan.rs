@@ -39,6 +39,7 @@ struct Timing {
     warm_up: f64,
     measure: f64,
     drain: f64,
+    rounds: bool,
 }
 
 #[derive(FromPyObject)]
@@ -202,6 +203,7 @@ impl Plan {
                 warm_up: seconds(timing.warm_up, "warm_up")?,
                 measure: seconds(timing.measure, "measure")?,
                 drain: seconds(timing.drain, "drain")?,
+                rounds: timing.rounds,
             },
         })
     }

@@ -45,6 +45,15 @@ impl LoadRun {
         Ok(facts)
     }
 
+    fn go(&self, py: Python<'_>) {
+        self.0.lock(py).go();
+    }
+
+    fn take_round<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let found = self.0.lock(py).take_round();
+        found.map(|found| report(py, found)).transpose()
+    }
+
     fn stop(&self, py: Python<'_>) {
         self.0.lock(py).stop();
     }

@@ -352,7 +352,7 @@ pub(crate) fn next_mask(mask: &mut u32) -> u32 {
 
 fn word_after<'a>(payload: &'a [u8], after: &[u8]) -> Option<&'a [u8]> {
     let rest = &payload[memmem::find(payload, after)? + after.len()..];
-    rest.split(|&byte| byte == b'"').next()
+    rest.split(|byte| b"\",}<".contains(byte)).next()
 }
 
 fn reason_of(payload: &[u8], before: &[u8]) -> String {

@@ -1,8 +1,8 @@
 //! The loop of a run: it waits for the kernel, lets clients read and write, sends what is due, and goes from phase to phase.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
@@ -60,6 +60,8 @@ pub(crate) struct Driver {
     timer: Timer,
     cpu_before: u64,
     report: Report,
+    /// Rounds that were begun.
+    rounds: u64,
 }
 
 impl Driver {
@@ -112,6 +114,7 @@ impl Driver {
             timer,
             cpu_before: 0,
             report: Report::default(),
+            rounds: 0,
             plan: Arc::new(plan),
         })
     }
@@ -186,6 +189,15 @@ impl Driver {
             }
             Phase::Settling if self.now.saturating_sub(self.heard) >= settle || since > 10 * settle => {
                 self.report.settled = self.heard;
+                if self.plan.timing.rounds {
+                    self.enter(Phase::Waiting);
+                } else {
+                    self.enter(Phase::Warming);
+                    self.start_stages();
+                }
+            }
+            Phase::Waiting if self.shared.rounds.load(Relaxed) > self.rounds => {
+                self.rounds += 1;
                 self.enter(Phase::Warming);
                 self.start_stages();
             }
@@ -200,7 +212,15 @@ impl Driver {
             }
             Phase::Draining if since >= drain || self.flows.iter().all(|flow| flow.pending == 0) => {
                 self.count_lost();
-                self.enter(Phase::Closing);
+                if self.plan.timing.rounds {
+                    self.write_report();
+                    let mut round = self.shared.round.lock().unwrap_or_else(PoisonError::into_inner);
+                    *round = Some(self.report.clone());
+                    drop(round);
+                    self.enter(Phase::Waiting);
+                } else {
+                    self.enter(Phase::Closing);
+                }
             }
             Phase::Closing if since > CLOSING || self.is_empty() => self.phase = Phase::Done,
             _ => {}
@@ -254,8 +274,9 @@ impl Driver {
 
     fn start_stages(&mut self) {
         let plan = self.plan.clone();
-        for spec in &plan.flows {
+        for (index, spec) in plan.flows.iter().enumerate() {
             if let Some(prologue) = &spec.prologue
+                && self.flows[index].bursts == 0
                 && self.clients[spec.sender].state == State::Ready
             {
                 self.say(spec.sender, prologue, 0);

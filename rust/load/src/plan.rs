@@ -24,7 +24,7 @@ pub struct Plan {
     pub connecting: usize,
     /// Stands in every message that is refused.
     pub error: Vec<u8>,
-    /// Stands before the word that tells why; the word ends at the next `"`.
+    /// Stands before the word that tells why; the word ends like a [`Capture`].
     pub reason: Vec<u8>,
     /// A ping of the protocol above WebSocket, as Engine.IO has one.
     pub keepalive: Option<Keepalive>,
@@ -54,6 +54,8 @@ pub struct Timing {
     pub measure: Duration,
     /// How long is waited for what is still under way.
     pub drain: Duration,
+    /// Warm-up, measuring and draining wait for [`crate::Run::go`], and come as often as it is called.
+    pub rounds: bool,
 }
 
 /// One client.
@@ -86,7 +88,8 @@ pub struct Step {
     pub capture: Option<Capture>,
 }
 
-/// A word of a message: what stands after `after`, up to the next `"`.
+/// A word of a message: what stands after `after`, up to the next `"`, `,`, `}` or `<`, so that numbers of JSON
+/// and text of XML are words, too.
 #[derive(Clone, Debug)]
 pub struct Capture {
     /// Stands before the word.
@@ -183,6 +186,8 @@ pub enum Phase {
     Connecting,
     /// What getting in has set off is waited for.
     Settling,
+    /// Of a run in rounds: nothing flows until it is told to go.
+    Waiting,
     /// Everything flows, nothing is counted.
     Warming,
     /// Everything counts.
@@ -202,6 +207,7 @@ impl Phase {
         match self {
             Self::Connecting => "connecting",
             Self::Settling => "settling",
+            Self::Waiting => "waiting",
             Self::Warming => "warming",
             Self::Measuring => "measuring",
             Self::Draining => "draining",

@@ -1,12 +1,15 @@
 //! What may be asked of a run while it goes on.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use crate::plan::Phase;
+use crate::report::Report;
 
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase::Connecting,
     Phase::Settling,
+    Phase::Waiting,
     Phase::Warming,
     Phase::Measuring,
     Phase::Draining,
@@ -41,6 +44,10 @@ macro_rules! counters {
             phase: AtomicU8,
             /// 0: go on; STOP; ABORT.
             pub(crate) stop: AtomicU8,
+            /// Rounds that were asked for.
+            pub(crate) rounds: AtomicU64,
+            /// What the last round found, until somebody takes it.
+            pub(crate) round: Mutex<Option<Report>>,
             $($name: AtomicU64,)+
         }
 

@@ -1,8 +1,8 @@
 //! A run on a thread of its own.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::driver::Driver;
@@ -12,7 +12,7 @@ use crate::report::Report;
 
 /// A plan that is being carried out.
 ///
-/// The thread ends by itself: every phase has a deadline. Dropping the run ends it at once, without goodbyes.
+/// The thread ends by itself: every phase has a deadline, but for the waiting of a run in rounds. Dropping the run ends it at once, without goodbyes.
 pub struct Run {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<io::Result<Report>>>,
@@ -38,6 +38,17 @@ impl Run {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress()
+    }
+
+    /// Begins the next round of a run in rounds ([`crate::Timing::rounds`]). What the last one found is forgotten.
+    pub fn go(&self) {
+        self.take_round();
+        self.shared.rounds.fetch_add(1, Relaxed);
+    }
+
+    /// What the round found; None: it is not over, or its report was taken before. Clients stay connected.
+    pub fn take_round(&self) -> Option<Report> {
+        self.shared.round.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Lets the clients go now; the report tells what was found until then. A second call does not wait for their goodbyes.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use palaver_load::{Capture, Client, Flow, Message, Pace, Part, Plan, Report, Run, Stage, Step, Timing};
+use palaver_load::{
+    Capture, Client, Flow, Message, Pace, Part, Phase, Plan, Report, Run, Stage, Step, Timing,
+};
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tungstenite::{Message as Frame, Utf8Bytes};
 
@@ -132,6 +134,7 @@ fn plan(clients: Vec<Client>, flows: Vec<Flow>, pace: Pace) -> Plan {
             warm_up: Duration::from_millis(50),
             measure: Duration::from_millis(300),
             drain: Duration::from_secs(5),
+            rounds: false,
         },
     }
 }
@@ -201,6 +204,35 @@ fn a_run_ends_when_it_is_told_to() {
     let report = run.finish().expect("it was started").expect("the kernel lets it");
     assert!(report.stopped);
     assert!(run.finish().is_none());
+}
+
+#[test]
+fn rounds_wait_until_they_are_asked_for_and_each_has_figures_of_its_own() {
+    let mut plan = plan(vec![client("hello"); 2], vec![flow(0, 1, 10)], Pace::Closed { window: 1 });
+    plan.timing.rounds = true;
+    let mut run = Run::start(plan).expect("the plan is sound");
+    while run.progress().phase != Phase::Waiting {
+        thread::yield_now();
+    }
+    assert_eq!((run.progress().sent, run.take_round().is_none()), (0, true));
+    let mut arrived = 0;
+    for _ in 0..2 {
+        run.go();
+        let round = loop {
+            match run.take_round() {
+                Some(round) => break round,
+                None => thread::yield_now(),
+            }
+        };
+        let figures = &round.stages[0];
+        assert!(figures.in_time > 0 && round.measured >= 300_000_000);
+        assert_eq!((round.ready, figures.lost), (2, 0), "everybody stayed");
+        arrived += figures.arrived;
+    }
+    assert!(run.progress().arrived >= arrived, "warming up came on top");
+    run.stop();
+    let last = run.finish().expect("it was started").expect("the kernel lets it");
+    assert_eq!(last.closes, []);
 }
 
 #[test]
