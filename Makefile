@@ -55,7 +55,7 @@ cluster-hosts: setup ## the faults of a cluster on hosts of its own, with a roll
 bench-signaling: setup ## what a message costs in the signaling plane, whole and part by part (pytest-benchmark)
 	$(BIN)/pytest $(SIGNALING_BENCHES) --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
 
-bench-gateway: setup ## the gateway beside its rivals (C, picows, ws, PeerJS, socket.io, protoo); ARGS=--write writes docs/benchmarks.md
+bench-gateway: setup ## the gateway beside its rivals (C, picows, Go, node, Janus, Prosody); ARGS=--write writes docs/benchmarks.md
 	$(BIN)/python benches/compare_gateway.py $(ARGS)
 
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md

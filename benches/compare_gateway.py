@@ -1,47 +1,44 @@
 """The gateway beside its rivals: CPU of the server per message, everything of ours switched on.
 
-    make bench-gateway                       # a few minutes; prints the table
-    make bench-gateway ARGS="--write"        # and writes it to docs/benchmarks.md, with plots
+    make bench-gateway                                   # some minutes; prints the table
+    make bench-gateway ARGS="--write"                    # and writes it to docs/benchmarks.md, with plots
+    make bench-gateway ARGS="--only relay --rivals ws"   # a part of it: works by their begin, rivals by a part of their name
     make bench-gateway ARGS="--growth --write"
 
-Servers run on core 0 and the native load on core 1, by turns in several rounds: the ratio is taken inside each round, and its
-median counts. Absolute figures are medians, too.
+Servers run on core 0 and the native load on core 1. How ratios are taken, and when one is left out: `gateway_pairs`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from gateway_alone import Found, idle_rate, measure_alone, measure_among_idle
 from gateway_growth import growth
-from gateway_rivals import NOT_HERE, RIVALS, ROOT, Server, install, rival_plan
+from gateway_node import Palaver, say
+from gateway_pairs import AT_LEAST, FOREIGN, LOAD_CORE, TIMING, Outcome, Pair, Side, measure
+from gateway_rivals import NOT_HERE, RIVALS, ROOT, install, serve
+from gateway_wires import rival_plan
+from msgspec.structs import replace
 
-from palaver.bench.figures import Figures, figures_of, latency
-from palaver.bench.plan import Timing
+from palaver.bench.plan import Plan, Timing
 from palaver.bench.plot import Bar, bars
-from palaver.bench.run import Measurement, Runner
-from palaver.bench.scenario import Scenario, adjusted, parse, preset
+from palaver.bench.run import Runner
+from palaver.bench.scenario import adjusted, preset
 from palaver.bench.server_process import ServerProcess
-from palaver.bench.target import target_of
-from palaver.bench.wire import plan_of
-from palaver.cli.bench import token_maker
 
-CONFIG = ROOT / "benches" / "gateway.toml"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
-LOAD_CORE = 1
 PALAVER = "palaver"
+ALONE = "alone"
 
 
 class Work(NamedTuple):
@@ -53,6 +50,18 @@ class Work(NamedTuple):
     """The option of the preset that is the size."""
     replies: bool | None = None
     unit: str = "message"
+    seconds: float = TIMING.measure
+    """Of a burst."""
+
+    def plan(self, node: Palaver) -> Plan:
+        """The work for our node, in rounds."""
+        scenario = preset(self.preset)
+        changes = {self.option: self.size, "replies": self.replies}
+        return node.plan(adjusted(scenario, self.preset, **changes), self.timing)
+
+    @property
+    def timing(self) -> Timing:
+        return replace(TIMING, measure=self.seconds)
 
     @property
     def name(self) -> str:
@@ -62,7 +71,7 @@ class Work(NamedTuple):
 RELAY = Work("relay", 64, "pairs")
 REQUEST = Work("relay", 64, "pairs", replies=True)
 TRICKLE = Work("trickle", 64, "pairs", unit="candidate")
-FANOUT = Work("fanout", 1000, "room_size", unit="delivery")
+FANOUT = Work("fanout", 1000, "room_size", unit="delivery", seconds=0.8)  # some hundred whole fan-outs
 JOINS = Work("joins", 32, "clients", unit="join")
 
 
@@ -84,7 +93,9 @@ ROWS = (
     Row(RELAY, "PeerJS server", at_least=(1.5, 2.3)),
     Row(RELAY, "socket.io", at_least=(2.2, 3.2)),
     Row(RELAY, "protoo, notify", at_least=(2.4, 3.5)),
+    Row(RELAY, "Prosody"),
     Row(REQUEST, "protoo, request + notify", at_least=(2.5, 4.0)),
+    Row(REQUEST, "Janus, plugin request", at_least=(2.5, 4.0)),
     Row(TRICKLE, "C epoll relay", at_least=(0.8, 1.2)),
     Row(TRICKLE, "node ws"),
     Row(FANOUT, "node ws", at_least=(1.2, 1.5)),
@@ -92,198 +103,75 @@ ROWS = (
     Row(FANOUT, "protoo, notify", at_least=(4.0, 5.0)),
     Row(JOINS, "websockets + msgspec", at_least=(1.0, 1.5)),
 )
+IDLE_ROW = ROWS[0]
+"""What both relay flat out, which the rate among idle sessions follows."""
+
+Outcomes = dict[Row, Outcome]
 
 
-class Alone(NamedTuple):
-    """A bar of ours that has no rival in it."""
-
-    what: str
-    bar: float
-    goal: float
-    unit: str
-    figure: Callable[[Figures], float | None] | None
-    """None: not of one run, but p99 among idle sessions beside the C relay."""
-    preset: str
-    changes: dict[str, float]
-
-
-def _per_session(figures: Figures) -> float | None:
-    grown = None if figures.server is None else figures.server.memory_per_session
-    return None if grown is None else grown / 1024
-
-
-IDLE, IDLE_RATE = 15_000, 8000.0
-ALONE = (
-    Alone("memory per joined session after traffic", 20, 15, "KiB", _per_session, "idle", {"sessions": 4000}),
-    Alone(
-        "300 joins into one room, p99",
-        500,
-        250,
-        "ms",
-        lambda figures: figures.entering_since_start and figures.entering_since_start.p99,
-        "storm",
-        {},
-    ),
-    Alone(
-        "a reader that never reads, memory", 1024, 256, "KiB", _per_session, "slow-reader", {"seconds": 12}
-    ),
-    Alone(f"p99 at {IDLE_RATE:,.0f}/s among {IDLE:,} idle, over the C relay's", 1.5, 1.2, "×", None, "", {}),
-)
-
-
-class Palaver:
-    """Our node, everything on, started afresh."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        command = (
-            Path(sys.executable).with_name("palaver"),
-            "serve",
-            "--config",
-            CONFIG,
-            "--port",
-            "0",
-            "--json",
-        )
-        self.server = stack.enter_context(Server((*command, "--set", "log.level=error"), show_errors=True))
-        self.url = json.loads(self.server.first_line())["gateway"]
-        self._token = token_maker(CONFIG, None, None)
-        self._runs = 0
-
-    def measure(self, name: str, scenario: Scenario) -> tuple[Figures, Measurement]:
-        self._runs += 1
-        plan = plan_of(scenario, target_of(self.url), self._token, f"b{self._runs}")
-        measured = carried_out(Runner(plan, ServerProcess(self.server.pid)))
-        figures = figures_of(name, self.url, scenario, measured, self.server.pid)
-        for note in figures.notes:
-            say(f"  note of {name}: {note}")
-        return figures, measured
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def carried_out(runner: Runner) -> Measurement:
-    for _ in runner.watch():
-        pass
-    return runner.finish()
-
-
-def cpu_per_message(measured: Measurement) -> float:
-    """Microseconds of the server's CPU for each message that arrived."""
-    first, last = measured.first, measured.last
-    if first is None or last is None or last.messages == first.messages:
-        return float("nan")
-    return (last.cpu - first.cpu) / (last.messages - first.messages) * 1e6
-
-
-Figure = dict[tuple[str, str], list[float]]
-"""(work, who) → a figure for each round."""
-
-
-def measure_side_by_side(rounds: int, seconds: float, missing: dict[str, str]) -> Figure:
-    """All works by turns, each server once in each round; the order turns round with every round."""
-    taken: Figure = defaultdict(list)
-    timing = Timing(warm_up=seconds / 3, measure=seconds)
+def measure_rows(rows: list[Row], failed: dict[str, str]) -> Outcomes:
+    """All pairs of these rows, work by work. A rival that does not start or work is put among the failed."""
+    found: Outcomes = {}
     with ExitStack() as stack:
-        ours = Palaver(stack)
-        ports: dict[str, tuple[int, int]] = {}
-        for name in dict.fromkeys(row.rival for row in ROWS):
-            if RIVALS[name].needs not in missing:
-                server = stack.enter_context(Server(RIVALS[name].command))
-                ports[name] = int(server.first_line()), server.pid
-        for turn in range(-1, rounds):  # the first is not counted: compilers at run time are still at work
-            for work in dict.fromkeys(row.work for row in ROWS):
-                who = [PALAVER, *(row.rival for row in ROWS if row.work == work and row.rival in ports)]
-                for name in who if turn % 2 == 0 else reversed(who):
-                    if name == PALAVER:
-                        changes = {work.option: work.size, "replies": work.replies}
-                        scenario = adjusted(
-                            preset(work.preset),
-                            work.preset,
-                            seconds=seconds,
-                            warm_up=timing.warm_up,
-                            **changes,
+        node = Palaver(stack)
+        servers = {}
+        for name in dict.fromkeys(row.rival for row in rows):
+            try:
+                servers[name] = serve(RIVALS[name], stack)
+            except OSError as error:
+                failed[name] = f"does not start: {error}"
+        for work in dict.fromkeys(row.work for row in rows):
+            ours = side(work.plan(node), node.pid)
+            for row in rows:
+                if row.work == work and row.rival in servers:
+                    server, port = servers[row.rival]
+                    try:
+                        theirs = side(
+                            rival_plan(RIVALS[row.rival].wire, port, work.preset, work.size, work.timing),
+                            server.pid,
                         )
-                        measured = ours.measure(work.name, scenario)[1]
-                    else:
-                        port, pid = ports[name]
-                        plan = rival_plan(RIVALS[name].wire, port, work.preset, work.size, timing)
-                        measured = carried_out(Runner(plan, ServerProcess(pid)))
-                    cost = cpu_per_message(measured)
-                    if turn >= 0:
-                        taken[work.name, name].append(cost)
-                    busy = measured.report.cpu / max(1, measured.report.measured)
-                    say(f"round {turn + 1}, {work.name}, {name}: {cost:.2f} µs (load {busy:.0%} of its core)")
-    return taken
-
-
-def measure_alone(rounds: int, with_relay: bool) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for alone in ALONE:
-        if alone.figure is None:
-            found[alone.what] = measure_among_idle(rounds, IDLE, IDLE_RATE) if with_relay else None
-        else:
-            scenario = adjusted(preset(alone.preset), alone.preset, **alone.changes)
-            with ExitStack() as stack:
-                found[alone.what] = alone.figure(Palaver(stack).measure(alone.preset, scenario)[0])
-        say(f"{alone.what}: {found[alone.what]} {alone.unit}")
+                    except OSError as error:
+                        failed[row.rival] = f"does not work: {error}"
+                        continue
+                    found[row] = measure(ours, theirs, lambda pair, row=row: tell(row, pair))  # type: ignore[misc]
+                    theirs.close()
+            ours.close()
     return found
 
 
-def measure_among_idle(rounds: int, sessions: int, rate: float) -> float | None:
-    """p99 among many idle sessions, over that of the C relay: the median of the rounds in which the node kept up.
-
-    None: in none of them it did, because the machine gave it too little of its core.
-    """
-    relay = RIVALS["C epoll relay"]
-    text = f"""
-        connect-seconds = 120
-        seconds = 4
-        [[stage]]
-        kind = "idle"
-        sessions = {sessions}
-        messages = 0
-        [[stage]]
-        kind = "relay"
-        rate = {rate}
-    """
-    timing = Timing(connect=120, warm_up=1, measure=4)
-    ratios = []
-    for turn in range(rounds):
-        with ExitStack() as stack:
-            figures = Palaver(stack).measure("idle and relay", parse(text, "idle and relay"))[0]
-        with ExitStack() as stack:
-            server = stack.enter_context(Server(relay.command))
-            plan = rival_plan(relay.wire, int(server.first_line()), "idle", sessions, timing, rate)
-            theirs = latency(carried_out(Runner(plan, ServerProcess(server.pid))).report.stages[0].latency)
-        ours = figures.stages[1].latency
-        if ours is None or theirs is None or figures.stages[1].lost or figures.stages[1].left_out:
-            say(
-                f"round {turn + 1}, p99 among {sessions} idle: the node was overloaded, which is no figure of latency"
-            )
-            continue
-        ratios.append(ours.p99 / theirs.p99)
-        say(f"round {turn + 1}, p99 among {sessions} idle: {ours.p99:.2f} ms, C relay {theirs.p99:.2f} ms")
-    return median(ratios) if ratios else None
+def side(plan: Plan, pid: int) -> Side:
+    return Side(Runner(plan, ServerProcess(pid)), pid)
 
 
-def verdicts(taken: Figure) -> Iterator[list[str]]:
+def tell(row: Row, pair: Pair) -> None:
+    ours, theirs = pair
+    say(
+        f"{row.work.name}, {row.rival}: {ours.cost:.2f} and {theirs.cost:.2f} µs, {pair.ratio:.3f}"
+        f" (load {ours.load:.0%} and {theirs.load:.0%} of its core; others {ours.foreign:.0%} and {theirs.foreign:.0%})"
+    )
+
+
+def verdicts(rows: list[Row], found: Outcomes) -> Iterator[list[str]]:
     """The rows of the table."""
-    for work, rival, at_most, at_least in ROWS:
-        ours, theirs = taken.get((work.name, PALAVER)), taken.get((work.name, rival))
-        if not ours or not theirs:
-            yield [work.name, f"{rival}: skipped", "", "", "", ""]
+    for row in rows:
+        outcome = found.get(row)
+        if outcome is None:
+            yield [row.work.name, f"{row.rival}: skipped", "", "", "", "", "", "", ""]
             continue
-        times = median(b / a for a, b in zip(ours, theirs, strict=True))
-        shown = f"{1 / times:.2f}× its CPU" if at_most else f"{times:.2f}× its messages"
+        ratio, (low, high) = outcome.ratio, outcome.spread
+        unit = "its CPU"
+        if not row.at_most:
+            ratio, low, high, unit = 1 / ratio, 1 / high, 1 / low, "its messages"
+        counted = f"{len(outcome.counted)} of {len(outcome.pairs)}{', **noisy**' if outcome.noisy else ''}"
         yield [
-            work.name,
-            rival,
-            f"{median(ours):.1f} µs",
-            f"{median(theirs):.1f} µs",
-            shown,
-            *judged(1 / times if at_most else times, at_most, at_least),
+            row.work.name,
+            row.rival,
+            f"{outcome.ours:.1f} µs",
+            f"{outcome.theirs:.1f} µs",
+            f"{ratio:.2f}× {unit}",
+            f"{low:.2f} to {high:.2f}",
+            counted,
+            *judged(ratio, row.at_most, row.at_least),
         ]
 
 
@@ -321,60 +209,95 @@ def facts(command: str, rounds: str) -> str:
     )
 
 
-def section(taken: Figure, alone: dict[str, float | None], skipped: dict[str, str], rounds: int) -> str:
-    said = [
-        facts("make bench-gateway", f"{rounds} rounds"),
-        table(["work", "rival", "ours", "theirs", "ratio", "bar", ""], list(verdicts(taken))),
-        "\n",
-    ]
-    rows = [
-        [
-            one.what,
-            "none: overloaded or skipped" if figure is None else f"{figure:.1f} {one.unit}",
-            *judged(float("inf") if figure is None else figure, (one.bar, one.goal), None),
+def section(rows: list[Row], found: Outcomes, alone: list[Found], skipped: dict[str, str]) -> str:
+    head = ["work", "rival", "ours", "theirs", "ratio", "quartiles", "pairs", "bar", ""]
+    said = [facts("make bench-gateway", f"pairs in which others had over {FOREIGN:.0%} of a core left out")]
+    if rows:
+        said.append(table(head, list(verdicts(rows, found))))
+        if any(outcome.noisy for outcome in found.values()):
+            said.append(
+                f"\n**noisy**: fewer than {AT_LEAST} pairs were quiet, so all are counted. Run it again on a quiet machine.\n"
+            )
+        said.append("\n")
+    if alone:
+        lines = [
+            [
+                one.what,
+                "none" if one.figure is None else f"{one.figure:.1f} {one.unit}",
+                one.said,
+                *judged(float("inf") if one.figure is None else one.figure, (one.bar, one.goal), None),
+            ]
+            for one in alone
         ]
-        for one in ALONE
-        for figure in [alone[one.what]]
-    ]
-    said.append(table(["by itself", "ours", "bar", ""], rows))
+        said.append(table(["by itself", "ours", "", "bar", ""], lines))
     said.append("\n" + "".join(f"Skipped: {name} ({why}).\n" for name, why in skipped.items()))
     return "".join(said)
 
 
-def draw(taken: Figure) -> None:
+def draw(found: Outcomes) -> None:
     """A plot for each work."""
     PLOTS.mkdir(exist_ok=True)
-    for work in dict.fromkeys(row.work for row in ROWS):
-        costs = [Bar(who, median(each)) for (name, who), each in taken.items() if name == work.name]
+    for work in dict.fromkeys(row.work for row in found):
+        outcomes = {row.rival: outcome for row, outcome in found.items() if row.work == work}
+        costs = [Bar(rival, outcome.theirs) for rival, outcome in outcomes.items()]
+        costs.append(Bar(PALAVER, median(outcome.ours for outcome in outcomes.values())))
         costs.sort(key=lambda bar: bar.value)
         title = f"{work.name}: server CPU per {work.unit}"
         name = work.name.replace(", ", "-").replace(" ", "-")
         (PLOTS / f"gateway-{name}.svg").write_text(bars(title, "µs", costs, PALAVER), "utf-8")
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The gateway beside its rivals.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    works = sorted({row.work.preset for row in ROWS} | {ALONE})
+    parser.add_argument("--only", choices=works, help="one work, or what is measured of ours alone")
+    parser.add_argument("--rivals", help="only those with this in their name; more than one apart by |")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--growth", action="store_true", help="measure instead how costs grow")
-    options = parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.write and (chosen.only or chosen.rivals):
+        parser.error("--write puts the whole table down: it goes without --only and --rivals")
+    return chosen
+
+
+def compare(only: str | None, rivals: str | None, draws: bool) -> str:
+    """The section of the page."""
+    failed = install()
+    skipped = {rival.name: failed[rival.needs] for rival in RIVALS.values() if rival.needs in failed}
+    parts = rivals.lower().split("|") if rivals else [""]
+    rows = [
+        row
+        for row in ROWS
+        if only in (None, row.work.preset) and any(part in row.rival.lower() for part in parts)
+    ]
+    wanted = [row for row in rows if row.rival not in skipped]
+    found = measure_rows(wanted, skipped) if wanted else {}
+    alone: list[Found] = []
+    if only in (None, ALONE) and not rivals:
+        alone = list(measure_alone())
+        if IDLE_ROW.rival not in skipped:
+            flat_out = found.get(IDLE_ROW) or measure_rows([IDLE_ROW], skipped)[IDLE_ROW]
+            ours, theirs = (
+                median(getattr(pair, who).rate for pair in flat_out.counted) for who in ("ours", "theirs")
+            )
+            alone.append(measure_among_idle(idle_rate(ours, theirs)))
+    if draws:
+        draw(found)
+    return section(rows, found, alone, {**NOT_HERE, **skipped})
+
+
+def main() -> None:
+    chosen = options()
     began = time.monotonic()
     os.sched_setaffinity(0, {LOAD_CORE})
-    if options.growth:
+    if chosen.growth:
         part, text = "gateway growth", facts("make bench-gateway ARGS=--growth", "each point on a fresh node")
-        text += growth(Palaver, PLOTS if options.write else None)
+        text += growth(Palaver, PLOTS if chosen.write else None)
     else:
-        part, missing = "gateway", install()
-        taken = measure_side_by_side(options.rounds, options.seconds, missing)
-        alone = measure_alone(options.rounds, "gcc" not in missing)
-        absent = {rival.name: missing[rival.needs] for rival in RIVALS.values() if rival.needs in missing}
-        text = section(taken, alone, {**NOT_HERE, **absent}, options.rounds)
-        if options.write:
-            draw(taken)
+        part, text = "gateway", compare(chosen.only, chosen.rivals, chosen.write)
     print(text)
     say(f"{time.monotonic() - began:.0f} s")
-    if options.write:
+    if chosen.write:
         before, _, after = PAGE.read_text().partition(f"<!-- {part} -->\n")
         after = after.partition(f"<!-- /{part} -->")[2]
         PAGE.write_text(f"{before}<!-- {part} -->\n{text}<!-- /{part} -->{after}")

@@ -1,22 +1,23 @@
-"""The servers that are measured beside palaver's gateway: how each is had, started, and spoken to.
+"""The servers that are measured beside palaver's gateway: how each is had and started.
 
 Everything is installed into the ignored folder .peers. What cannot be had on this machine is skipped, and said.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from palaver.bench.plan import Client, Flow, Message, Part, Plan, Stage, Step, Timing
-from palaver.bench.sdp import candidate, offer
-from palaver.bench.wire import LETTER
+import gateway_debian as debian
+from gateway_wires import JANUS, PEERJS, PROTOO, PROTOO_REQUEST, RAW, SOCKET_IO, XMPP, Wire
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -24,67 +25,8 @@ SOURCES = HERE / "peers" / "gateway"
 PEERS = ROOT / ".peers" / "gateway"
 WEBSOCKETS = "websockets==17.4"
 STOP_SECONDS = 20
+START_SECONDS = 20
 SERVER_CORE = 0
-
-
-class Wire(NamedTuple):
-    """How a client of a server gets in and talks. Messages are made of pieces around the number (`...`)."""
-
-    target: Callable[[str, str], str]
-    """(id, room) → request target."""
-    relayed: Callable[[str, bytes], tuple[Part, ...]]
-    """(id of whom it is for, JSON of the body without braces) → message."""
-    arrival: bytes
-    opening: tuple[Step, ...] = ()
-    headers: str = ""
-    reply: bytes | None = None
-    error: bytes = b""
-    keepalive: tuple[bytes, bytes] | None = None
-
-
-def _around(before: str, after: str) -> Callable[[str, bytes], tuple[Part, ...]]:
-    def relayed(to: str, body: bytes) -> tuple[Part, ...]:
-        head, _, tail = body.partition(b'"#"')
-        return (before.replace("TO", to).encode() + head, ..., tail + after.encode())
-
-    return relayed
-
-
-def _query(id: str, room: str) -> str:
-    return f"/?id={id}&room={room}"
-
-
-RAW = Wire(_query, _around('{"to":"TO",', "}"), b'"type":"x"')
-SOCKET_IO = Wire(
-    lambda id, room: f"/socket.io/?EIO=4&transport=websocket&id={id}&room={room}",
-    _around('42["relay",{"to":"TO",', "}]"),
-    b'42["relay"',
-    opening=(Step(b'0{"sid"'), Step(b'40{"sid"', Message((b"40",)))),
-    error=b"44{",
-    keepalive=(b"2", b"3"),
-)
-PROTOO = Wire(
-    _query,
-    _around('{"notification":true,"method":"relay","data":{"to":"TO",', "}}"),
-    b'"method":"relay"',
-    headers="Sec-WebSocket-Protocol: protoo\r\n",
-)
-PROTOO_REQUEST = PROTOO._replace(
-    relayed=lambda to, body: (
-        b'{"request":true,"id":',
-        ...,
-        *_around(',"method":"relay","data":{"to":"TO",', "}}")(to, body),
-    ),
-    reply=b'"response":true',
-    error=b'"ok":false',
-)
-PEERJS = Wire(
-    lambda id, room: f"/peerjs?key=peerjs&id={id}&token=t&version=1",
-    _around('{"type":"OFFER","dst":"TO","payload":{', "}}"),
-    b'"type":"OFFER"',
-    opening=(Step(b'"OPEN"'),),
-    error=b'"type":"ERROR"',
-)
 
 
 class Rival(NamedTuple):
@@ -92,7 +34,9 @@ class Rival(NamedTuple):
     wire: Wire
     command: tuple[str | Path, ...]
     needs: str
-    """gcc, go, node or python."""
+    """gcc, go, node, python, janus or prosody."""
+    start: Callable[[Path, Path, int], debian.Started] | None = None
+    """(files, folder, port) → how it is started. None: by its command, and it prints the port that the kernel chose."""
 
 
 def _node(script: str) -> tuple[str | Path, ...]:
@@ -111,16 +55,27 @@ RIVALS = {
         Rival("socket.io", SOCKET_IO, _node("socketio_relay.js"), "node"),
         Rival("protoo, notify", PROTOO, _node("protoo_relay.js"), "node"),
         Rival("protoo, request + notify", PROTOO_REQUEST, _node("protoo_relay.js"), "node"),
+        Rival("Janus, plugin request", JANUS, (), "janus", debian.janus),
+        Rival("Prosody", XMPP, (), "prosody", debian.prosody),
     )
 }
-NOT_HERE = {"Janus": "not installed by this bench", "Prosody": "not installed by this bench"}
+NOT_HERE = {
+    "Centrifugo": "the public Go module proxy answers 403 for every version of its module; a gorilla relay stands for Go"
+}
 
 
 def install() -> dict[str, str]:
     """Builds and installs what the rivals need. Returns what cannot be had → why."""
     PEERS.mkdir(parents=True, exist_ok=True)
     missing = {}
-    for need, installs in (("gcc", _compile), ("go", _go), ("python", _pip), ("node", _npm)):
+    for need, installs in (
+        ("gcc", _compile),
+        ("go", _go),
+        ("python", _pip),
+        ("node", _npm),
+        ("janus", lambda: debian.fetch("janus", "janus", PEERS)),
+        ("prosody", lambda: debian.fetch("prosody", "prosody", PEERS)),
+    ):
         try:
             installs()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -162,16 +117,23 @@ def _npm() -> None:
 class Server:
     """A server process on its own core. Use as a context."""
 
-    def __init__(self, command: tuple[str | Path, ...], *, show_errors: bool = False) -> None:
+    def __init__(
+        self,
+        command: tuple[str | Path, ...],
+        environment: dict[str, str] | None = None,
+        *,
+        log: Path | None = None,
+    ) -> None:
         paths = {"NODE_PATH": str(PEERS / "node_modules"), "PYTHONPATH": str(PEERS / "python")}
-        self._process = subprocess.Popen(
-            list(map(str, command)),
-            stdout=subprocess.PIPE,
-            stderr=None if show_errors else subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **paths, "NODE_ENV": "production"},
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-        )
+        with open(log or os.devnull, "wb") as errors:
+            self._process = subprocess.Popen(
+                list(map(str, command)),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **paths, "NODE_ENV": "production", **(environment or {})},
+                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+            )
         self.pid = self._process.pid
 
     def first_line(self) -> str:
@@ -181,6 +143,18 @@ class Server:
         if not line:
             raise OSError(f"{self._process.args} ended with {self._process.wait()}")
         return line
+
+    def wait_for(self, port: int) -> None:
+        """Until it lets connect. Raises OSError where it does not, or ends."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+            else:
+                return
+        raise OSError(f"{self._process.args} does not listen (ended with {self._process.poll()})")
 
     def __enter__(self) -> Server:
         return self
@@ -194,64 +168,14 @@ class Server:
             self._process.wait()
 
 
-SDP = json.dumps(offer(2048))
-BODIES = {
-    "relay": f'"type":"x","sdp":{SDP},"generation":"#"'.encode(),
-    "trickle": f'"type":"x","candidate":{json.dumps(candidate(200))},"sdpMid":"0","n":"#"'.encode(),
-    "fanout": f'"type":"x","message":"{LETTER * 1024}","n":"#"'.encode(),
-}
-
-
-def rival_plan(
-    wire: Wire, port: int, work: str, size: int, timing: Timing, rate: float | None = None
-) -> Plan:
-    """The same work as one of palaver's scenarios.
-
-    `size`: pairs of relay and trickle, members of fanout's room, clients of joins, sessions of idle (which relay
-    between 64 pairs at a rate, while the others are silent).
-    """
-    count = {"relay": 2 * size, "trickle": 2 * size}.get(work, size)
-    churns = 0 if work == "joins" else None
-    clients = tuple(
-        Client(
-            wire.target(str(index), str(0 if work == "fanout" else index // 2)),
-            wire.headers,
-            wire.opening,
-            churns=churns,
-            source=f"127.0.0.{index // 20_000 + 1}",
-        )
-        for index in range(count)
-    )
-    pairs = {"relay": size, "trickle": size, "idle": 64}.get(work, 0)
-    ends: list[tuple[int, tuple[int, ...], str]] = [
-        (2 * pair, (2 * pair + 1,), str(2 * pair + 1)) for pair in range(pairs)
-    ]
-    if work == "fanout":
-        ends = [(0, tuple(range(1, size)), "*")]
-    body = BODIES["relay" if work == "idle" else work] if ends else b""
-    flows = tuple(
-        Flow(
-            stage=0,
-            sender=sender,
-            receivers=receivers,
-            messages=(Message(wire.relayed(to, body)),),
-            arrival=wire.arrival,
-            reply=wire.reply,
-            burst=10 if work == "trickle" else 1,
-        )
-        for sender, receivers, to in ends
-    )
-    window = 1 if rate is None and work != "joins" else None
-    stage = Stage(work, window=window, rate=rate, churn=work == "joins")
-    authority = f"127.0.0.1:{port}"
-    return Plan(
-        "127.0.0.1",
-        port,
-        authority,
-        clients,
-        (stage,),
-        flows,
-        timing,
-        error=wire.error,
-        keepalive=wire.keepalive,
-    )
+def serve(rival: Rival, stack: ExitStack) -> tuple[Server, int]:
+    """The rival's server and its port; it ends with the stack. Raises OSError where it does not start."""
+    if rival.start is None:
+        server = stack.enter_context(Server(rival.command))
+        return server, int(server.first_line())
+    port = debian.free_port()
+    files = debian.fetch(rival.needs, rival.needs, PEERS)
+    command, environment = rival.start(files, PEERS, port)
+    server = stack.enter_context(Server(command, environment))
+    server.wait_for(port)
+    return server, port
