@@ -54,6 +54,7 @@ class WebSocketConnection:
         "corked",
         "id",
         "inbox",
+        "is_open",
         "wheel_slot",
     )
 
@@ -75,7 +76,9 @@ class WebSocketConnection:
         self._blocked = False  # the transport still holds bytes of the last write
         self._not_reading = 0  # the reasons
         self.corked = False  # inside a read, whose last frame will flush
-        self._close_code = 0  # not 0: no longer open
+        self.is_open = True
+        """Whether neither side has begun to close."""
+        self._close_code = 0  # once it is not open
         self._peer_done = False  # the peer's CLOSE came, or is not waited for
         self._ended = False  # `disconnected` was reported
         self._shutting = False
@@ -93,17 +96,16 @@ class WebSocketConnection:
         A client that does not read: `droppable` messages are shed above `outbox_shed_bytes`, and nothing is read
         from it, so that it cannot ask for more; above `outbox_close_bytes` it is closed with 4002.
         """
-        if self._close_code:
+        if not self.is_open:
             return False
-        outbox = self._outbox
+        outbox, table = self._outbox, self._table
         if (
-            self._blocked or outbox.size + len(message) > self._table.settings.outbox_shed_bytes
+            self._blocked or outbox.size + len(message) > table.settings.outbox_shed_bytes
         ) and not self._has_room(len(message), droppable):
             return False
-        if not outbox.size and not self.corked:
-            self._table.flush_soon(self)
-        outbox.push_message(BINARY if self.binary else TEXT, message)
-        self._table.counters.messages_out += 1
+        if not outbox.push_message(BINARY if self.binary else TEXT, message) and not self.corked:
+            table.flush_soon(self)
+        table.counters.messages_out += 1
         return True
 
     def close(self, code: int, reason: str = "") -> None:
@@ -121,11 +123,6 @@ class WebSocketConnection:
         return await self.inbox.take()
 
     # --- what the gateway calls ---
-
-    @property
-    def is_open(self) -> bool:
-        """Whether neither side has begun to close."""
-        return not self._close_code
 
     @property
     def takes_frames(self) -> bool:
@@ -172,7 +169,7 @@ class WebSocketConnection:
             except RuntimeError:  # closed underneath us: `lost` is on its way
                 outbox.clear()
                 return
-        if self._peer_done and not outbox.size and not self._blocked:
+        if self._peer_done and not (outbox.size or self._blocked):
             self._shut_down()
 
     def abort(self) -> None:
@@ -181,7 +178,7 @@ class WebSocketConnection:
 
     def due(self, now: float) -> float | None:
         """Looks after time (see TimerWheel): the end of a close, the missing token, silence."""
-        if self._close_code:
+        if not self.is_open:
             self.abort()
             return None
         if not self.authenticated and now >= self._auth_deadline:
@@ -223,9 +220,8 @@ class WebSocketConnection:
         """The socket is gone, for whatever reason."""
         self._gone = self._peer_done = True
         self._outbox.clear()
-        if not self._close_code:
-            self._close_code = ABNORMAL
-            self._table.counters.count_close(ABNORMAL)
+        if self.is_open:
+            self._not_open(ABNORMAL)
         self._table.remove(self)
         self._report_end()
         del self._reader  # it refers to us
@@ -241,8 +237,7 @@ class WebSocketConnection:
         self._outbox.push_frame(control_frame(PONG, payload))
 
     def peer_closed(self, close: Close) -> None:
-        self._close_code = close.code
-        self._table.counters.count_close(close.code)
+        self._not_open(close.code)
         self._outbox.push_frame(close_frame(close.code))  # echoed (§ 5.5.1)
         self._await_end(peer_done=True)
         self._report_end()
@@ -252,7 +247,7 @@ class WebSocketConnection:
 
     def fail(self, code: CloseCode, why: str) -> None:
         """The peer broke a rule: CLOSE, and not another look at what it sends (§ 7.1.7)."""
-        if self._close_code:
+        if not self.is_open:
             self._await_end(peer_done=True)  # its CLOSE will not be seen any more
         else:
             self._begin_close(code, why, peer_done=True)
@@ -273,13 +268,17 @@ class WebSocketConnection:
     # --- endings ---
 
     def _begin_close(self, code: int, reason: str, peer_done: bool = False) -> None:
-        if self._close_code:
+        if not self.is_open:
             return
-        self._close_code = code
-        self._table.counters.count_close(code)
+        self._not_open(code)
         self._outbox.push_frame(close_frame(code, reason))
         self._await_end(peer_done)
         self._table.loop.call_soon(self._report_end)  # we may be inside the handler
+
+    def _not_open(self, code: int) -> None:
+        self.is_open = False
+        self._close_code = code
+        self._table.counters.count_close(code)
 
     def _await_end(self, peer_done: bool) -> None:
         if self._gone:
@@ -342,7 +341,7 @@ class WebSocketConnection:
         return False
 
     def _stop_reading(self, reason: int) -> None:
-        if not self._close_code:
+        if self.is_open:
             self._not_reading |= reason
             self._transport.pause_reading()
 

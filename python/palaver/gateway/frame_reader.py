@@ -28,9 +28,7 @@ class Receiver(Connection, Protocol):
 
     corked: bool
     """Set while frames come: what is sent meanwhile may wait for `uncork`."""
-
-    @property
-    def is_open(self) -> bool: ...
+    is_open: bool
 
     def uncork(self) -> None: ...
 
@@ -119,18 +117,19 @@ class FrameReader(WSListener):
         receiver = self._receiver
         receiver.corked = True
         self._heard = True
+        kind = frame.msg_type
         if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
-            if frame.msg_type is _CLOSE:
+            if kind is _CLOSE:
                 receiver.peer_answered()
         elif (
-            frame.msg_type is self._data_type
+            kind is self._data_type
             and frame.fin
             and self._assembly is None
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
             self._whole_message(frame)
         else:
-            self._other_frame(frame)
+            self._other_frame(frame, kind)
         if frame.last_in_buffer:
             receiver.uncork()
             if frame.payload_size > _LARGE_PAYLOAD and not frame.tail_size:
@@ -151,10 +150,15 @@ class FrameReader(WSListener):
 
     def _whole_message(self, frame: WSFrame) -> None:
         table, receiver = self._table, self._receiver
-        if frame.payload_size > self.max_message_bytes():
-            receiver.fail(CloseCode.TOO_BIG, f"message of more than {self.max_message_bytes()} bytes")
-            return
         message = frame.get_payload_as_bytes()
+        size = len(message)
+        settings = table.settings
+        limit = (
+            settings.max_message_bytes if receiver.authenticated else settings.max_message_bytes_before_auth
+        )
+        if size > limit:
+            receiver.fail(CloseCode.TOO_BIG, f"message of more than {limit} bytes")
+            return
         if not (receiver.binary or message.isascii()):
             try:
                 frame.get_payload_as_utf8_text()
@@ -163,11 +167,10 @@ class FrameReader(WSListener):
                 return
         counters = table.counters
         counters.messages_in += 1
-        counters.bytes_in += len(message)
+        counters.bytes_in += size
         table.deliver(receiver, message)
 
-    def _other_frame(self, frame: WSFrame) -> None:
-        kind = frame.msg_type
+    def _other_frame(self, frame: WSFrame, kind: WSMsgType) -> None:
         receiver = self._receiver
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             receiver.fail(CloseCode.PROTOCOL_ERROR, "a reserved bit is set, and no extension was agreed on")

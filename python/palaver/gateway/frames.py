@@ -35,7 +35,9 @@ def data_frame(opcode: int, message: bytes) -> bytes:
     global _last
     last_opcode, last_message, frame = _last
     if message is not last_message or opcode != last_opcode:
-        frame = frame_header(opcode, len(message)) + message
+        size = len(message)
+        head = _pack_16(_FIN | opcode, 126, size) if 126 <= size < 65536 else frame_header(opcode, size)
+        frame = head + message
         _last = opcode, message, frame
     return frame
 

@@ -18,9 +18,13 @@ class Outbox:
         self.size = 0
         """Bytes queued, frame headers included."""
 
-    def push_message(self, opcode: int, message: bytes) -> None:
-        """Queues a data frame."""
-        self.push_frame(data_frame(opcode, message))
+    def push_message(self, opcode: int, message: bytes) -> int:
+        """Queues a data frame. Returns the bytes that were queued before."""
+        frame = data_frame(opcode, message)
+        before = self.size
+        self._frames.append(frame)
+        self.size = before + len(frame)
+        return before
 
     def push_frame(self, frame: bytes) -> None:
         """Queues a frame that is complete with its header."""

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Container, Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event
 
@@ -17,85 +19,60 @@ LARGE_BODY: Final = 1024
 bodies that stay is too small for the next: without the copy of 0.1 µs, offers of 2 KB took 3.1 KB each."""
 
 
-class Entry:
+class Entry(Struct, eq=False):
     """One event with its number and its audience; its body is encoded at most once per encoding."""
 
-    __slots__ = (
-        "_bodies",
-        "_codec",
-        "_message",
-        "_prev",
-        "_shared",
-        "but",
-        "epoch",
-        "event",
-        "kind",
-        "seq",
-        "size",
-        "to",
-    )
+    epoch: int
+    seq: int
+    kind: type[Event]
+    event: Event | None
+    """The event itself; None where it is for one peer: an SDP need not be kept beside its encoding."""
+    to: Container[str] | str | None
+    but: str | None
+    codec: Codec
+    body: bytes
+    """The event's own fields in that encoding."""
+    other_body: bytes | None = None
+    """The same in the other encoding, once somebody asked for it."""
+    latest: tuple[Codec, int, bytes] | None = None
+    """The encoding, `prev` and message last asked for; most receivers of a room want the same one."""
+    shared: dict[tuple[Codec, int], bytes] | None = None
 
-    def __init__(
-        self,
-        epoch: int,
-        seq: int,
-        event: Event,
-        to: Container[str] | str | None,
-        but: str | None,
-        codec: Codec,
-    ) -> None:
-        self.epoch = epoch
-        self.seq = seq
-        self.kind = type(event)
-        self.event: Event | None = None if isinstance(to, str) else event
-        """The event itself; None where it is for one peer: an SDP need not be kept beside its encoding."""
-        self.to = to
-        self.but = but
-        body = codec.body(event)
-        if len(body) > LARGE_BODY:
-            body = bytes(memoryview(body))
-        self._bodies = {codec: body}
-        self.size = len(body)
+    @property
+    def size(self) -> int:
         """Bytes that it counts for in the log."""
-        self._codec = codec
-        self._prev = -1
-        self._message = b""
-        """The last that was asked for; most receivers of a room want the same one."""
-        self._shared: dict[tuple[Codec, int], bytes] | None = None
+        return len(self.body)
 
     def message(self, codec: Codec, prev: int) -> bytes:
         """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
-        if prev == self._prev and codec is self._codec:
-            return self._message
-        if isinstance(self.to, str):
+        latest = self.latest
+        if latest is not None and latest[1] == prev and latest[0] is codec:
+            return latest[2]
+        if self.event is None:
             return self._encode(codec, prev)
-        shared = self._shared
+        shared = self.shared
         if shared is None:
-            shared = self._shared = {}
+            shared = self.shared = {}
         message = shared.get((codec, prev))
         if message is None:
             message = self._encode(codec, prev)
             if len(shared) < 4:  # those in step share one; the few that are behind encode their own head
                 shared[codec, prev] = message
-        self._codec, self._prev, self._message = codec, prev, message
+        self.latest = codec, prev, message
         return message
 
     def _encode(self, codec: Codec, prev: int) -> bytes:
-        body = self._bodies.get(codec)
-        if body is None:
-            body = self._bodies[codec] = self._other_body(codec)
+        body = self.body
+        if codec is not self.codec:
+            if self.other_body is None:
+                event = self.event  # None: its one receiver has come back with another encoding
+                self.other_body = codec.translate(self.codec, body) if event is None else codec.body(event)
+            body = self.other_body
         return codec.event(self.kind.method, self.epoch, self.seq, prev, body)
-
-    def _other_body(self, codec: Codec) -> bytes:
-        if self.event is not None:
-            return codec.body(self.event)
-        first, body = next(iter(self._bodies.items()))  # its one receiver has come back with another encoding
-        return codec.translate(first, body)
 
     def settle(self) -> None:
         """Forgets the encoded messages once all who are present have been served; the log keeps only bodies."""
-        self._shared = None
-        self._prev, self._message = -1, b""
+        self.shared = self.latest = None
 
 
 class RoomLog:
@@ -113,12 +90,17 @@ class RoomLog:
         self, event: Event, to: Container[str] | str | None, but: str | None, codec: Codec = JSON
     ) -> Entry:
         """Notes an event; `codec` is the encoding that it is most likely asked for."""
-        self.seq += 1
-        entry = Entry(self.epoch, self.seq, event, to, but, codec)
-        self._entries.append(entry)
-        self._bytes += entry.size
-        while len(self._entries) > self._max_events or self._bytes > self._max_bytes:
-            self._drop_first()
+        seq = self.seq = self.seq + 1
+        body = codec.body(event)
+        size = len(body)
+        if size > LARGE_BODY:
+            body = bytes(memoryview(body))
+        entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
+        entries = self._entries
+        entries.append(entry)
+        self._bytes += size
+        while len(entries) > self._max_events or self._bytes > self._max_bytes:
+            self._bytes -= len(entries.popleft().body)
         return entry
 
     def after(self, seq: int) -> Iterator[Entry] | None:
@@ -131,10 +113,7 @@ class RoomLog:
     def trim(self, seq: int) -> None:
         """Forgets all up to and including `seq`: everybody has seen it."""
         while self._entries and self._entries[0].seq <= seq:
-            self._drop_first()
+            self._bytes -= self._entries.popleft().size
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def _drop_first(self) -> None:
-        self._bytes -= self._entries.popleft().size

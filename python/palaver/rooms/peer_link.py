@@ -94,7 +94,7 @@ class PeerLink:
 
     def take_early(self, sender: str) -> list[tuple[list[Candidate | str], bool]]:
         """The sender's kept candidates of the current generation; they are forgotten here."""
-        early = self._early.get(sender)
+        early = self._early.get(sender) if self._early else None
         return early.take(self.generation) if early is not None else []
 
     def close(self) -> None:
