@@ -36,7 +36,7 @@ def test_decide(benchmark: BenchmarkFixture, method: str) -> None:
     values = {key: peer if value == "peer" else value for key, value in VERBS[method].items()}
     params = JSON.params_of(Raw(JSON._encode(values)), METHODS[method].params)
     verb = room.stage.plane.router._verbs[method]
-    message = Message(room.messages._callers[one.id], JSON, method, UNSET, Raw(b""), room.stage.now)
+    message = Message(room.messages._callers[one.id], JSON, method, UNSET, room.stage.now, 0)
     changed = room.stage.plane.sessions.rooms["room"]
 
     def decide() -> object:

@@ -15,7 +15,7 @@ from palaver.signaling.router import SignalingRouter
 
 def request(room: Room, method: str, params: bytes) -> Message:
     caller = room.messages._callers[room.sinks[0].id]
-    return Message(caller, JSON, method, 7, Raw(params), room.stage.now)
+    return Message(caller, JSON, method, 7, room.stage.now, len(params), raw=Raw(params))
 
 
 def test_admit(benchmark: BenchmarkFixture) -> None:

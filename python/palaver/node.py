@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from palaver.cluster import ClusterMember, Vitals
-from palaver.core import first_bad_sdp_line
 from palaver.errors import SettingsError
 from palaver.gateway import ClientGateway
 from palaver.http import AdminApi, Hooks, KeySets, SidePort
@@ -93,7 +92,6 @@ class SignalingNode:
             directory=SingleNodeDirectory(self.name, time.time()),
             media=media,
             ledger=self._ledger,
-            first_bad_line=first_bad_sdp_line,
             clock=time.monotonic,
             wall=time.time,
             entropy=os.urandom,

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from harness.settings import KEY_ID, SECRET, node_settings
-from palaver.core import first_bad_sdp_line
 from palaver.ledger import MemoryLedger
 from palaver.protocol.types import Role
 from palaver.rooms.observer import Observer
@@ -164,7 +163,6 @@ class Stage:
             directory=_Alone(),
             media=media or {},
             ledger=ledger or MemoryLedger(),
-            first_bad_line=first_bad_sdp_line,
             clock=lambda: self.now,
             wall=lambda: self.now + 1_700_000_000,
             entropy=self._chance.randbytes,

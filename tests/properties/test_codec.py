@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palaver.protocol.codec import JSON, MSGPACK, Codec, Envelope, Refused
+from palaver.protocol.codec import JSON, MSGPACK, Codec
 from palaver.protocol.errors import REASONS, ProtocolError
 from palaver.protocol.events import PeerJoined, PeerSuspended, TransportIce
 from palaver.protocol.methods.table import METHODS
 from palaver.protocol.methods.transport import IceCandidate
+from palaver.protocol.request import Envelope, Refused
 from palaver.protocol.types import Candidate
 
 CODECS = pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=lambda codec: codec.name)

@@ -50,6 +50,8 @@ __all__ = [
     "StateStore",
     "WriteAheadLog",
     "first_bad_sdp_line",
+    "is_sound_sdp",
+    "json_shape",
     "node_id_of",
     "rendezvous",
     "sign_ban",
@@ -1102,6 +1104,20 @@ def first_bad_sdp_line(sdp: str, /) -> int | None:
 
     Line 1 is v=0 and has an end. Lines end with CRLF or LF, the last may go without; a value has no CR, LF or NUL.
     0.3 µs for 2 KB, where regular expressions take 6 to 8. Raises UnicodeEncodeError for lone surrogates.
+    """
+
+def is_sound_sdp(encoded: bytes, max_bytes: int, is_msgpack: bool, /) -> bool:
+    """Whether an SDP that is still a string of JSON or MessagePack can be passed on as it stands.
+
+    Its string is well-formed (RFC 8259 § 7; UTF-8), all of its lines are ``<type>=<value>`` and it has at most
+    ``max_bytes``. False also for what would need a closer look: a ``\\u`` escape, or 64 KiB of MessagePack. 0.3 µs for 2 KB.
+    """
+
+def json_shape(message: bytes, levels: int, /) -> int:
+    """What one pass over a JSON message shows before it is decoded: 0 for nearly all. 0.1 µs for 2 KB.
+
+    Bit 1 is set where a text in it may break a rule: it has an escape, DEL, or what is not ASCII. Bit 2, where it may nest
+    deeper than ``levels``: it has more brackets that open, those in strings included.
     """
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:

@@ -1,7 +1,8 @@
 """How messages are encoded: JSON-RPC 2.0 as JSON in text frames, or as MessagePack in binary frames.
 
-Reading: `requests(message)` splits a message into envelopes; `params` stay raw bytes until `params_of` decodes them into
-the method's Struct. Anything that is refused is a ProtocolError with the rule that was broken.
+Reading: `request(message)` decodes a good request, which nearly all are, in one pass. What it leaves, `requests(message)` splits
+into envelopes; `params` stay raw bytes until `params_of` decodes them into the method's Struct, and anything that is refused is a
+ProtocolError with the rule that was broken.
 Writing: `reply`, `failure`, and `event`, which puts `epoch, seq, prev` before a body that was encoded once.
 """
 
@@ -11,47 +12,29 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
+from palaver.core import is_sound_sdp, json_shape
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
+from palaver.protocol.request import AnyRequest, Envelope, Identified, Refused, Request, WideEnvelope
 from palaver.protocol.text import find_fault, is_clean
 from palaver.protocol.types import Params
 
 MAX_NESTING: Final = 32
 MAX_BATCH: Final = 32
+MAX_SEALED: Final = 16 * 1024
+"""Bytes of an SDP that is passed on without being decoded. Nearly all are smaller."""
 
 MAX_ID: Final = 2**64 - 1
 """The largest integer that both encodings can write; a client in JavaScript stays below 2**53 by itself."""
 
-Id = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[str, Meta(max_length=64)]
-"""An id as nearly all are; msgspec checks bounds within 63 bits only, what is above is read as a _WideEnvelope."""
 P = TypeVar("P", bound=Params)
 
 Decoder = msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]
-
-_EMPTY: Final = Raw(b"")
-
-
-class Envelope(Struct, frozen=True):
-    """A request, its params still raw. Without an id it is a notification (JSON-RPC 2.0 § 4.1)."""
-
-    jsonrpc: Literal["2.0"]
-    method: Annotated[str, Meta(max_length=64)]
-    id: Id | UnsetType = UNSET
-    params: Raw = _EMPTY
-    traceparent: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-
-
-class _WideEnvelope(Envelope, frozen=True):
-    id: int | str | UnsetType = UNSET
-
-
-class _Identified(Struct):
-    id: Id | UnsetType = UNSET
 
 
 class _Reply(Struct):
@@ -66,22 +49,16 @@ class _Failure(Struct):
     error: dict[str, Any]
 
 
-class Refused(Struct):
-    """Stands where an envelope should be: which request (None: that could not be read) broke which rule.
-
-    An id that is UNSET is a notification's, which is not answered.
-    """
-
-    id: int | str | UnsetType | None
-    error: ProtocolError
-
-
 class Codec(ABC):
     """One encoding; there are two: JSON and MSGPACK. The decoder of a method is built at its first use and kept."""
 
     name: str
+    body: Callable[[Event], bytes]
+    """The event's own fields, to be shared by all receivers."""
     _encode: Callable[[Any], bytes]
+    _decode_request: Callable[[bytes], Request]
     _decode_envelope: Callable[[bytes], Envelope]
+    _is_msgpack: bool
     _null: bytes
     _empty: bytes
     """An object without fields: what absent params stand for."""
@@ -90,6 +67,20 @@ class Codec(ABC):
         self._decoders: dict[type[Params], Decoder] = {}
         self._heads: dict[str, bytes] = {}
         """Event → how its notification begins."""
+
+    @abstractmethod
+    def request(self, message: bytes) -> Request | None:
+        """A good request; None where `requests` has to look closer, and perhaps to say what is wrong."""
+
+    def _request(self, message: bytes, is_plain: bool) -> Request | None:
+        try:
+            request = self._decode_request(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        params = request.params
+        if request.is_sealed and not is_sound_sdp(bytes(params.sdp), MAX_SEALED, self._is_msgpack):
+            return None
+        return request if is_plain or is_clean(params) else None
 
     def requests(self, message: bytes) -> tuple[list[Envelope | Refused], bool]:
         """Splits a message into its requests; the flag says whether it was a batch (JSON-RPC 2.0 § 6)."""
@@ -122,6 +113,11 @@ class Codec(ABC):
             raise ProtocolError("invalid_params", rule, path=path)
         return params
 
+    def text(self, raw: Raw) -> str:
+        """A string that was left encoded. It is known to be good."""
+        text: str = self._decode(bytes(raw), str)
+        return text
+
     def reply(self, request: int | str, result: Any) -> bytes:
         return self._encode(_Reply("2.0", request, result))
 
@@ -130,10 +126,6 @@ class Codec(ABC):
 
     @abstractmethod
     def batch(self, replies: list[bytes]) -> bytes: ...
-
-    def body(self, event: Event) -> bytes:
-        """The event's own fields, to be shared by all receivers."""
-        return self._encode(event)
 
     def translate(self, other: Codec, body: bytes) -> bytes:
         """The body of an event that another codec has encoded."""
@@ -167,14 +159,14 @@ class Codec(ABC):
     def _wide_envelope(self, message: bytes) -> Envelope | None:
         """The envelope with an integer id of 64 bits; None where that is not what was wrong."""
         try:
-            envelope: Envelope = self._decode(message, _WideEnvelope)
+            envelope: Envelope = self._decode(message, WideEnvelope)
         except (msgspec.DecodeError, RecursionError, ValueError):  # ValueError: more digits than Python reads
             return None
         return envelope if isinstance(envelope.id, int) and 0 <= envelope.id <= MAX_ID else None
 
     def _id_of(self, message: bytes) -> int | str | None:
         try:
-            found = self._decode(message, _Identified).id
+            found = self._decode(message, Identified).id
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return None if found is UNSET else found
@@ -210,12 +202,20 @@ class Codec(ABC):
 
 class JsonCodec(Codec):
     name = "json"
+    _is_msgpack = False
     _null, _empty = b"null", b"{}"
 
     def __init__(self) -> None:
         super().__init__()
-        self._encode = msgspec.json.Encoder().encode
+        self.body = self._encode = msgspec.json.Encoder().encode
+        self._decode_request = msgspec.json.Decoder(AnyRequest).decode
         self._decode_envelope = msgspec.json.Decoder(Envelope).decode
+
+    def request(self, message: bytes) -> Request | None:
+        shape = json_shape(message, MAX_NESTING)
+        if shape & _DEEP or message[:1] != b"{":
+            return None
+        return self._request(message, not shape)
 
     def _decoder(self, kind: Any) -> Decoder:
         return msgspec.json.Decoder(kind)
@@ -227,18 +227,7 @@ class JsonCodec(Codec):
         return message[:1] != b"{" and message[:64].lstrip(b" \t\r\n")[:1] == b"["
 
     def _may_nest_deeper(self, message: bytes, levels: int) -> bool:
-        # In a long message, which an SDP makes long, there are few brackets: looking for the next takes 0.1 µs, counting
-        # all in 2 KB takes 2.4 µs.
-        if len(message) < 512:
-            return message.count(b"{") + message.count(b"[") > levels
-        for bracket in (b"{", b"["):
-            at = message.find(bracket)
-            while at >= 0:
-                levels -= 1
-                if levels < 0:
-                    return True
-                at = message.find(bracket, at + 1)
-        return False
+        return json_shape(message, levels) & _DEEP != 0
 
     def _nests_deeper(self, message: bytes, levels: int) -> bool:
         # Every step is one pass in C, because an attacker chooses what comes here: without the strings and all but the
@@ -252,8 +241,7 @@ class JsonCodec(Codec):
         return True
 
     def _is_plain(self, data: bytes) -> bool:
-        # JSON's grammar has no bare C0, and ASCII no C1: without escapes only DEL is left (RFC 8259 § 7).
-        return data.isascii() and b"\\" not in data and b"\x7f" not in data
+        return json_shape(data, MAX_NESTING) & _ODD == 0
 
     def batch(self, replies: list[bytes]) -> bytes:
         return b"[" + b",".join(replies) + b"]"
@@ -270,13 +258,20 @@ class JsonCodec(Codec):
 
 class MsgpackCodec(Codec):
     name = "msgpack"
+    _is_msgpack = True
     _null, _empty = b"\xc0", b"\x80"
 
     def __init__(self) -> None:
         super().__init__()
-        self._encode = msgspec.msgpack.Encoder().encode
+        self.body = self._encode = msgspec.msgpack.Encoder().encode
+        self._decode_request = msgspec.msgpack.Decoder(AnyRequest).decode
         self._decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
         self._epoch_seq_prev = [self._encode(key) for key in ("epoch", "seq", "prev")]
+
+    def request(self, message: bytes) -> Request | None:
+        if self._is_batch(message) or self._may_nest_deeper(message, MAX_NESTING):
+            return None
+        return self._request(message, is_plain=False)
 
     def _decoder(self, kind: Any) -> Decoder:
         return msgspec.msgpack.Decoder(kind)
@@ -330,6 +325,8 @@ class MsgpackCodec(Codec):
         )
 
 
+_ODD, _DEEP = 1, 2
+"""Bits of json_shape."""
 _ONE_BYTE: Final = tuple(bytes((each,)) for each in range(256))
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")

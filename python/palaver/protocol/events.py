@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from palaver.protocol.types import Candidate, Encoding, Kind, Role, Source
+
+if TYPE_CHECKING:
+    SdpText = str | Raw
+    """A Raw is encoded already, in the encoding of its receiver."""
+else:
+    SdpText = str  # what the schema says, and what everybody reads
 
 
 class Event(Struct, rename="camel", omit_defaults=True):
@@ -87,7 +93,7 @@ class ConsumerClosed(Event):
 class TransportOffer(Event):
     from_: str
     transport: str
-    sdp: str
+    sdp: SdpText
     generation: int
     glare: bool = False
 
@@ -95,7 +101,7 @@ class TransportOffer(Event):
 class TransportAnswer(Event):
     from_: str
     transport: str
-    sdp: str
+    sdp: SdpText
     generation: int
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
+import msgspec.inspect
 from msgspec import Struct, UnsetType
 
 # C0, DEL, C1, and the separators of lines and paragraphs.
@@ -55,12 +57,29 @@ def is_clean(value: Any) -> bool:
 
 def _fields_of(kind: type[Struct]) -> Callable[[Struct], tuple[Any, ...]]:
     """What gets the values of a Struct's fields that may be text and are held to the rule, all at once."""
-    names = [each for each in kind.__struct_fields__ if each not in FREE]
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    names = [each.name for each in info.fields if each.name not in FREE and _may_be_text(each.type)]
     if len(names) < 2:  # attrgetter gives a tuple for two and more
         return lambda value: tuple(getattr(value, each) for each in names)
     return attrgetter(*names)
 
 
+def _may_be_text(kind: msgspec.inspect.Type) -> bool:
+    """Whether a field of this type may hold text of the sender's own choice."""
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(map(_may_be_text, kind.types))
+    return not isinstance(kind, _WORDLESS)
+
+
+_WORDLESS: Final = (
+    msgspec.inspect.IntType,
+    msgspec.inspect.FloatType,
+    msgspec.inspect.BoolType,
+    msgspec.inspect.NoneType,
+    msgspec.inspect.LiteralType,
+    msgspec.inspect.RawType,
+)
 _FIELDS: Final[dict[type[Struct], Callable[[Struct], tuple[Any, ...]]]] = {}
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from palaver.protocol import events
-from palaver.protocol.codec import JSON
+from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
@@ -108,22 +108,27 @@ class Room:
 
     def tell(self, event: Event, *, to: Container[str] | str | None = None, but: str | None = None) -> None:
         """Appends an event for all, for one peer or some, or for all `but` one. It is the log's next entry."""
-        if not self._pending:
+        codec: Codec = JSON
+        if type(to) is str:
+            target = self.participants.get(to)
+            if target is not None:
+                codec = target.session.codec
+        pending = self._pending
+        if not pending:
             self._on_change(self)
-        target = self.participants.get(to) if isinstance(to, str) else None
-        codec = JSON if target is None else target.session.codec
-        self._pending.append(self.log.append(event, to, but, codec))
+        pending.append(self.log.append(event, to, but, codec))
 
     def deliver(self) -> None:
         """Sends the noted events to those who are here, in order."""
         pending, self._pending = self._pending, []
         for entry in pending:
-            if isinstance(entry.to, str):
-                target = self.participants.get(entry.to)
-                if target is not None and self.is_visible(entry, target):
+            to = entry.to
+            if type(to) is str:
+                target = self.participants.get(to)
+                if target is not None:
                     target.session.push(entry)
             else:
-                told, but = entry.to is None, entry.but
+                told, but = to is None, entry.but
                 for participant in self.participants.values():
                     # Nearly everybody of a large room is told without a call: 0.1 µs for each.
                     if (

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.codec import JSON, MSGPACK, Codec
-from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer, TransportRestart
+from palaver.protocol.events import (
+    Event,
+    SdpText,
+    TransportAnswer,
+    TransportIce,
+    TransportOffer,
+    TransportRestart,
+)
 from palaver.protocol.types import Candidate
 from palaver.rooms.log import Entry
 from palaver.rooms.role import Claims
@@ -129,17 +136,18 @@ class SignalingSession:
 
     def push(self, entry: Entry) -> None:
         """Sends one event, or leaves it in the log for a session that is corked or has no socket."""
-        sink = self.sink
-        if sink is None or self.corked or entry.seq <= self.last_seq:
+        sink, last = self.sink, self.last_seq
+        seq = entry.seq
+        if sink is None or self.corked or seq <= last:
             return
-        message = entry.message(MSGPACK if sink.binary else JSON, self.last_seq)
+        message = entry.message(MSGPACK if sink.binary else JSON, last)
         droppable = entry.kind.droppable
         room = self.room
         if room is not None and room.faults.active:
-            self.last_seq = entry.seq
+            self.last_seq = seq
             room.faults.send(self, partial(sink.send, message, droppable))
         elif sink.send(message, droppable) or not droppable:
-            self.last_seq = entry.seq  # what was shed leaves no gap: the next event names the one before it
+            self.last_seq = seq  # what was shed leaves no gap: the next event names the one before it
 
     def uncork(self) -> None:
         """Sends what came since the cork went in; a log that no longer reaches back is a gap the client must resume over."""
@@ -158,12 +166,12 @@ class SignalingSession:
                 entry.settle()
 
     def send_offer(
-        self, from_peer: str, transport: str, sdp: str, generation: int, glare: bool = False
+        self, from_peer: str, transport: str, sdp: SdpText, generation: int, glare: bool = False
     ) -> None:
         """Tells this client of a peer's offer. Like all that a session is told, it goes through the room's log."""
         self._tell(TransportOffer(from_peer, transport, sdp, generation, glare))
 
-    def send_answer(self, from_peer: str, transport: str, sdp: str, generation: int) -> None:
+    def send_answer(self, from_peer: str, transport: str, sdp: SdpText, generation: int) -> None:
         self._tell(TransportAnswer(from_peer, transport, sdp, generation))
 
     def add_ice_candidate(

@@ -189,7 +189,7 @@ class AdmissionController:
         if rule.need is not None:
             require(message.session.claims, rule.need)
         if rule.is_told and caller.identity is not None:
-            self._charge(caller.identity.times, len(memoryview(message.raw)), message.now)
+            self._charge(caller.identity.times, message.size, message.now)
 
     def admits_large(self, caller: Caller, size: int, now: float) -> bool:
         """Charges an identity for a message above LARGE_BYTES; False where it has sent too many. Reading a message is what

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from msgspec import Raw, UnsetType
+from msgspec import Raw, Struct, UnsetType
 
 from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
@@ -13,6 +13,8 @@ from palaver.rooms.room import Room
 from palaver.rooms.session import SignalingSession
 from palaver.signaling.ports import Connection, Span
 from palaver.signaling.rate_limit import Meter
+
+_NONE: Final = Raw(b"")
 
 
 class Caller:
@@ -51,41 +53,27 @@ class Caller:
         """When it was connected; set by whoever has the clock."""
 
 
-class Message:
+class Message(Struct, eq=False):
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
 
-    __slots__ = (
-        "caller",
-        "codec",
-        "corks",
-        "id",
-        "method",
-        "now",
-        "params",
-        "raw",
-        "span",
-        "then_close",
-        "work",
-    )
-
-    def __init__(
-        self, caller: Caller, codec: Codec, method: str, id: int | str | UnsetType, raw: Raw, now: float
-    ) -> None:
-        self.caller = caller
-        self.codec = codec
-        self.method = method
-        self.id = id
-        self.raw = raw
-        self.now = now
-        self.params: Any = None
-        self.corks = False
-        """Its reply must go out before its session is sent any event: it took a seat."""
-        self.span: Span | None = None
-        """Tells a collector of traces how it went; None where there is none."""
-        self.then_close: tuple[int, str] | None = None
-        """Close code and reason, once the reply is out."""
-        self.work = 0
-        """How many things it had looked at or changed, for a handler that goes through many: they count as requests."""
+    caller: Caller
+    codec: Codec
+    method: str
+    id: int | str | UnsetType
+    now: float
+    size: int
+    """Bytes it came in."""
+    params: Any = None
+    raw: Raw = _NONE
+    """Params that are not decoded yet, where `params` is None."""
+    corks: bool = False
+    """Its reply must go out before its session is sent any event: it took a seat."""
+    span: Span | None = None
+    """Tells a collector of traces how it went; None where there is none."""
+    then_close: tuple[int, str] | None = None
+    """Close code and reason, once the reply is out."""
+    work: int = 0
+    """How many things it had looked at or changed, for a handler that goes through many: they count as requests."""
 
     @property
     def session(self) -> SignalingSession:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from palaver.observe import Histogram
 from palaver.observe.histogram import JOIN_SECONDS, REQUEST_SECONDS
 from palaver.observe.trace import traced
 from palaver.protocol.close_codes import CloseCode
-from palaver.protocol.codec import JSON, MSGPACK, Codec, Envelope, Refused
+from palaver.protocol.codec import JSON, MSGPACK, Codec
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import Join
 from palaver.protocol.methods.table import METHODS
 from palaver.protocol.methods.transport import IceCandidate, SdpAnswer, SdpOffer
+from palaver.protocol.request import Envelope, Refused, Request
 from palaver.protocol.types import Params
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
@@ -90,10 +91,18 @@ class SignalingMessageHandler:
             connection.close(CloseCode.RATE_LIMITED, "it sends more bytes than it may")
             return
         codec = MSGPACK if connection.binary else JSON
+        request = codec.request(message)
+        if request is not None:
+            self._decide(caller, codec, request, len(message), None)
+            return
         requests, is_batch = codec.requests(message)
         batch = _Batch(codec, len(requests)) if is_batch else None
-        for request in requests:
-            self._decide(caller, codec, request, batch)
+        for each in requests:
+            if isinstance(each, Refused):
+                reply = self._refuse(caller, codec, each.id, each.error, self._clock())
+                self._respond(caller, reply, None, batch)
+            else:
+                self._decide(caller, codec, each, len(memoryview(each.params)), batch)
 
     def disconnected(self, connection: Connection, code: int) -> None:
         """The socket is gone, whoever closed it: a seat is kept for the grace period."""
@@ -120,21 +129,18 @@ class SignalingMessageHandler:
         return self._enter(caller, "iceCandidate", candidates)
 
     def _enter(self, caller: Caller, method: str, params: Params) -> Outcome:
-        message = Message(caller, JSON, method, UNSET, Raw(b""), self._clock())
-        message.params = params
-        return self._router.route(message)
+        return self._router.route(Message(caller, JSON, method, UNSET, self._clock(), 0, params))
 
     # --- the path ---
 
     def _decide(
-        self, caller: Caller, codec: Codec, request: Envelope | Refused, batch: _Batch | None
+        self, caller: Caller, codec: Codec, request: Request | Envelope, size: int, batch: _Batch | None
     ) -> None:
         now = self._clock()
-        if isinstance(request, Refused):
-            reply = self._refuse(caller, codec, request.id, request.error, now)
-            self._respond(caller, reply, None, batch)
-            return
-        message = Message(caller, codec, request.method, request.id, request.params, now)
+        if type(request) is Envelope:
+            message = Message(caller, codec, request.method, request.id, now, size, raw=request.params)
+        else:
+            message = Message(caller, codec, request.method, request.id, now, size, request.params)
         if self._tracer is not None:
             message.span = self._begin_span(self._tracer, request, message)
         if request.traceparent is UNSET:
@@ -149,7 +155,7 @@ class SignalingMessageHandler:
         except Exception as error:
             self._fail(message, error, batch)
             return
-        if isinstance(outcome, CoroutineType):
+        if type(outcome) is CoroutineType:
             self._spawn(self._wait(message, outcome, batch))
         else:
             self._succeed(message, outcome, batch)
@@ -163,12 +169,13 @@ class SignalingMessageHandler:
             self._succeed(message, result, batch)
 
     def _succeed(self, message: Message, result: Any, batch: _Batch | None) -> None:
+        caller = message.caller
         self.seconds[message.method].observe(self._clock() - message.now)
-        message.caller.refusals = 0
+        caller.refusals = 0
         if message.span is not None:
             message.span.end(message.session.session_id, message.session.room_id)
         reply = None if message.id is UNSET else message.codec.reply(message.id, result)
-        self._respond(message.caller, reply, message, batch)
+        self._respond(caller, reply, message, batch)
 
     def _fail(self, message: Message, error: Exception, batch: _Batch | None) -> None:
         if not isinstance(error, ProtocolError):
@@ -201,7 +208,7 @@ class SignalingMessageHandler:
             self._judge(caller)
 
     @staticmethod
-    def _begin_span(tracer: Tracer, request: Envelope, message: Message) -> Span:
+    def _begin_span(tracer: Tracer, request: Request | Envelope, message: Message) -> Span:
         """Named after the method, or "unknown": clients do not make up names for spans."""
         method = request.method if request.method in METHODS else "unknown"
         traceparent = None if request.traceparent is UNSET else request.traceparent

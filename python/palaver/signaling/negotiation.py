@@ -8,7 +8,7 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.transport import SdpOfferResult
 from palaver.settings import LiveSettings
 from palaver.signaling.ports import Answer, BadSdp, Direction, MediaNode, MediaUnavailable, TransportHandle
-from palaver.signaling.sdp import FirstBadLine, check_sdp
+from palaver.signaling.sdp import check_sdp
 from palaver.signaling.stream_router import StreamRouter
 
 Within = Callable[[Awaitable[Answer]], Awaitable[Answer]]
@@ -16,17 +16,14 @@ Within = Callable[[Awaitable[Answer]], Awaitable[Answer]]
 
 
 class Negotiation:
-    def __init__(
-        self, streams: StreamRouter, settings: LiveSettings, first_bad_line: FirstBadLine, within: Within
-    ) -> None:
+    def __init__(self, streams: StreamRouter, settings: LiveSettings, within: Within) -> None:
         self._within = within
         self._streams = streams
         self._settings = settings
-        self._first_bad_line = first_bad_line
 
     def check(self, sdp: str) -> None:
         """Raises ProtocolError too_large or bad_sdp."""
-        check_sdp(sdp, self._settings.limits.sdp_bytes, self._first_bad_line)
+        check_sdp(sdp, self._settings.limits.sdp_bytes)
 
     async def offer(
         self, media: MediaNode, handle: TransportHandle, direction: Direction, sdp: str

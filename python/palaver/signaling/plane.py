@@ -33,7 +33,6 @@ from palaver.signaling.ports import (
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import SignalingRouter
 from palaver.signaling.rulings import Rulings
-from palaver.signaling.sdp import FirstBadLine
 from palaver.signaling.stream_router import StreamRouter
 from palaver.signaling.tokens import TokenVerifier
 
@@ -46,8 +45,7 @@ class SignalingPlane:
     """Composes sessions, handlers, router and message handler; is also the MediaEvents of its media nodes.
 
     `clock` is monotonic seconds, `wall` seconds since the Unix epoch, `entropy(n)` n random bytes, `spawn` runs a
-    coroutine, `first_bad_line` looks at an SDP (see signaling.sdp), and `drain(seconds)` makes the node refuse new
-    clients for a while.
+    coroutine, and `drain(seconds)` makes the node refuse new clients for a while.
     Call `sessions.advance(now)` at least every 100 ms.
     """
 
@@ -60,7 +58,6 @@ class SignalingPlane:
         directory: RoomDirectory,
         media: Mapping[str, MediaNode],
         ledger: Ledger,
-        first_bad_line: FirstBadLine,
         clock: Callable[[], float],
         wall: Callable[[], float],
         entropy: Callable[[int], bytes],
@@ -75,7 +72,7 @@ class SignalingPlane:
         self.streams = StreamRouter(self.sessions, media, live, wall)
         self.verifier = TokenVerifier(settings.auth, wall)
         publishing = Publishing(self.sessions, self.streams, live)
-        negotiation = Negotiation(self.streams, live, first_bad_line, within)
+        negotiation = Negotiation(self.streams, live, within)
         server = {"node": node, "region": settings.node.region, "version": version}
         self.admission = AdmissionController(live)
         self.rulings = Rulings(ledger, live)

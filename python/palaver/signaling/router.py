@@ -40,14 +40,16 @@ class SignalingRouter:
 
     def route(self, message: Message) -> Outcome:
         """Admits a message, decodes its params and directs it to its handler. Raises ProtocolError; then nothing changed."""
-        verb = self._verbs.get(message.method)
+        method = message.method
+        verb = self._verbs.get(method)
         if verb is None:
-            raise ProtocolError("method_not_found", f"there is no method {message.method!r}")
-        self.calls[message.method] += 1
+            raise ProtocolError("method_not_found", f"there is no method {method!r}")
+        self.calls[method] += 1
         self._admission.validate(message)
-        if message.params is None:
-            message.params = message.codec.params_of(message.raw, METHODS[message.method].params)
-        outcome = verb(message, message.params)
+        params = message.params
+        if params is None:
+            params = message.params = message.codec.params_of(message.raw, METHODS[method].params)
+        outcome = verb(message, params)
         if message.work >= WORK_PER_REQUEST:
             self._admission.charge_work(message)
         return outcome

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from palaver.core import first_bad_sdp_line
 from palaver.protocol.errors import ProtocolError
 
-FirstBadLine = Callable[[str], int | None]
-"""The number, from 1, of the first line of an SDP that is not <type>=<value>; None where all are. The native core's
-`first_bad_sdp_line`: in Python, this was a third of what a relayed offer costs."""
 
-
-def check_sdp(sdp: str, max_bytes: int, first_bad_line: FirstBadLine) -> None:
+def check_sdp(sdp: str, max_bytes: int) -> None:
     """Raises ProtocolError too_large, or bad_sdp with the number of the first line that is not SDP (from 1)."""
     if len(sdp) > max_bytes or (not sdp.isascii() and len(sdp.encode()) > max_bytes):
         raise ProtocolError("too_large", f"an SDP has at most {max_bytes} bytes", path="$.sdp")
-    line = first_bad_line(sdp)
+    line = first_bad_sdp_line(sdp)
     if line is None:
         return
     rule = ": an SDP begins with v=0 and a line end" if line == 1 else " is not <type>=<value>"

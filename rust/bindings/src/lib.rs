@@ -25,10 +25,10 @@ mod node_record;
 mod placement;
 mod production_node;
 mod replay;
-mod sdp;
 mod simulate;
 mod state_store;
 mod strategy;
+mod text;
 mod wal;
 
 /// The native part of palaver.core.
@@ -69,13 +69,13 @@ mod _native {
     #[pymodule_export]
     use crate::replay::ReplayGuard;
     #[pymodule_export]
-    use crate::sdp::first_bad_sdp_line;
-    #[pymodule_export]
     use crate::simulate::{simulate, simulation_scenarios};
     #[pymodule_export]
     use crate::state_store::{State, StateStore};
     #[pymodule_export]
     use crate::strategy::{FanoutStrategy, GossipStrategy};
+    #[pymodule_export]
+    use crate::text::{first_bad_sdp_line, is_sound_sdp, json_shape};
     #[pymodule_export]
     use crate::wal::WriteAheadLog;
 }

@@ -27,6 +27,7 @@ mod placement;
 pub mod record;
 mod replay;
 mod sdp;
+mod shape;
 mod signature;
 mod signed_body;
 mod state;
@@ -55,7 +56,8 @@ pub use node::{Node, NodeMetadata};
 pub use node_record::{AdmissionTicket, Life, NodeRecord, RecordOrder};
 pub use placement::rendezvous;
 pub use replay::{DEFAULT_MAX_SENDERS, REPLAY_WINDOW, ReplayGuard};
-pub use sdp::first_bad_line;
+pub use sdp::{first_bad_line, is_sound_json, is_sound_msgpack};
+pub use shape::{Shape, json_shape};
 pub use signature::{PublicKey, Signed, verify, verify_batch};
 pub use state::{
     INCARNATIONS_RESERVED, SavedState, ceiling_for, decode_ceiling, encode_ceiling, first_incarnation,

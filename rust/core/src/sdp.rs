@@ -1,6 +1,6 @@
 //! The shape of an SDP (RFC 8866 § 5): what has to hold before anybody relays or applies one.
 
-use memchr::memchr3;
+use memchr::{memchr_iter, memchr3};
 
 /// The number, from 1, of the first line that is not `<type>=<value>`; None where all are.
 ///
@@ -31,9 +31,111 @@ pub fn first_bad_line(sdp: &[u8]) -> Option<usize> {
     None
 }
 
+/// Whether an SDP that is still a JSON string, quotes included, can be passed on as it stands: it is a JSON string (RFC 8259
+/// § 7), every line of it is `<type>=<value>`, and it has at most `max_bytes`.
+///
+/// False also for what would need a closer look, which is any `\u` escape. O(bytes).
+#[must_use]
+pub fn is_sound_json(quoted: &[u8], max_bytes: usize) -> bool {
+    let [b'"', text @ .., b'"'] = quoted else { return false };
+    // All bytes are looked at, so that the loop works on vectors of them.
+    let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    if text.len() > max_bytes || controls || std::str::from_utf8(text).is_err() {
+        return false;
+    }
+    let mut line = 0;
+    let mut next = 0;
+    for at in memchr_iter(b'\\', text) {
+        if at < next {
+            continue; // the second half of an escape
+        }
+        next = at
+            + match &text[at + 1..] {
+                [b'n', ..] => 2,
+                [b'r', b'\\', b'n', ..] => 4,
+                [b'"' | b'\\' | b'/' | b't' | b'b' | b'f', ..] if line > 0 => {
+                    next = at + 2;
+                    continue;
+                }
+                _ => return false,
+            };
+        if !is_line(&text[line..at], line) {
+            return false;
+        }
+        line = next;
+    }
+    line > 0 && (line == text.len() || is_line(&text[line..], line))
+}
+
+/// Whether the line that begins at `start` is `<type>=<value>`; the first is the version.
+fn is_line(line: &[u8], start: usize) -> bool {
+    if start == 0 { line == b"v=0" } else { matches!(line, [b'a'..=b'z', b'=', ..]) }
+}
+
+/// The same for an SDP that is still a MessagePack string, header included.
+#[must_use]
+pub fn is_sound_msgpack(packed: &[u8], max_bytes: usize) -> bool {
+    let (length, text) = match packed {
+        [head @ 0xa0..=0xbf, text @ ..] => (usize::from(head & 0x1f), text),
+        [0xd9, length, text @ ..] => (usize::from(*length), text),
+        [0xda, a, b, text @ ..] => (usize::from(u16::from_be_bytes([*a, *b])), text),
+        _ => return false, // 64 KiB and more: not worth a shortcut
+    };
+    length == text.len()
+        && length <= max_bytes
+        && std::str::from_utf8(text).is_ok()
+        && first_bad_line(text).is_none()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::first_bad_line;
+    use super::{first_bad_line, is_sound_json, is_sound_msgpack};
+
+    #[test]
+    fn what_is_sound_as_it_stands_is_sound_when_decoded() {
+        let good = [r#""v=0\r\na=x\r\n""#, r#""v=0\na=x\t\"\\\/""#, r#""v=0\r\n""#, r#""v=0\na=ü\n""#];
+        for quoted in good {
+            assert!(is_sound_json(quoted.as_bytes(), 100), "{quoted}");
+            assert!(!is_sound_json(quoted.as_bytes(), 5), "{quoted}");
+        }
+        let bad = [
+            r#""v=0""#,
+            r#""v=0\r""#,
+            r#""v=0\na=\u0041\n""#,
+            r#""v=0\na=x\ra=y\n""#,
+            r#""v=0\nA=x\n""#,
+            r#""v=0\n\n""#,
+            r#""v=0\na=\x\n""#,
+            "\"v=0\\na=\t\"",
+            r"7",
+            r#"""#,
+            "null",
+        ];
+        for quoted in bad {
+            assert!(!is_sound_json(quoted.as_bytes(), 100), "{quoted}");
+        }
+        assert!(!is_sound_json(b"\"v=0\\na=\xff\"", 100));
+    }
+
+    #[test]
+    fn a_packed_sdp_has_the_length_that_it_says() {
+        assert!(is_sound_msgpack(b"\xa9v=0\r\na=x\n", 100));
+        assert!(is_sound_msgpack(b"\xd9\x09v=0\r\na=x\n", 100));
+        assert!(is_sound_msgpack(b"\xda\x00\x09v=0\r\na=x\n", 100));
+        for bad in [
+            &b"\xa8v=0\r\na=x\n"[..],
+            b"\xa5v=0\r\n\xff",
+            b"\xa6v=0\r\n\xff",
+            b"\xa5v=1\r\n",
+            b"\x07",
+            b"",
+            b"\xd9",
+            b"\xa2v=",
+        ] {
+            assert!(!is_sound_msgpack(bad, 100), "{bad:?}");
+        }
+        assert!(!is_sound_msgpack(b"\xa5v=0\r\n", 4));
+    }
 
     #[test]
     fn lines_end_with_crlf_or_lf_and_the_last_may_go_without() {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from palaver.protocol.types import (
     Candidate,
@@ -28,6 +28,16 @@ class SdpOffer(Params):
     to: Name | None = None
 
 
+class PeerOffer(Params):
+    """An offer for a peer. Its SDP is as the sender encoded it, and sound: it can be passed on as it stands."""
+
+    transport: Name
+    direction: Literal["p2p"]
+    sdp: Raw
+    generation: Generation
+    to: Name
+
+
 class SdpOfferResult(Result):
     sdp: str
     generation: int
@@ -44,6 +54,15 @@ class SdpAnswer(Params):
     sdp: Sdp
     generation: Generation
     to: Name | None = None
+
+
+class PeerAnswer(Params):
+    """An answer for a peer, its SDP likewise."""
+
+    transport: Name
+    sdp: Raw
+    generation: Generation
+    to: Name
 
 
 class IceCandidate(Params):

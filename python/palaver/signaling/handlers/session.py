@@ -135,7 +135,7 @@ class SessionHandler:
         joining = self._joining.get(claims.identity, 0)
         if session.is_joining or (params.offer is not None and joining >= JOINS_IN_FLIGHT):
             raise ProtocolError("unavailable", "this join is being answered already", after_ms=100)
-        told = len(memoryview(message.raw)) - len(params.token or "") + _size(claims.attributes)
+        told = message.size - len(params.token or "") + _size(claims.attributes)
         self._charge(claims.identity, told, message.now)
         if params.offer is not None:
             session.is_joining = True

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
+from msgspec import Raw
+
+from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import Empty
 from palaver.protocol.methods.transport import (
@@ -14,6 +17,8 @@ from palaver.protocol.methods.transport import (
     IceCandidate,
     IceRestart,
     IceRestartResult,
+    PeerAnswer,
+    PeerOffer,
     SdpAnswer,
     SdpOffer,
     SdpOfferResult,
@@ -35,6 +40,7 @@ OFFERS_IN_FLIGHT: Final = 4
 """Offers of one transport that the media node works on at once: one, and what a hasty client sends after it."""
 SLOW_PEER_AFTER_MS: Final = 500
 """When to try again with a peer that does not read: 128 KiB, what it must read first, take half a second at 2 Mbit/s."""
+DELIVERED: Final = Delivered(True)
 RESTARTS: Final = 5
 RESTART_WINDOW: Final = 60.0
 RESTART_PAUSE: Final = 5.0
@@ -62,12 +68,13 @@ class TransportHandler:
     # --- offers and answers ---
 
     def offer(
-        self, message: Message, params: SdpOffer
+        self, message: Message, params: SdpOffer | PeerOffer
     ) -> Delivered | SdpOfferResult | Coroutine[Any, Any, SdpOfferResult]:
         room, participant = message.seat
-        self._negotiation.check(params.sdp)
+        sdp = self._sound_sdp(message, params.sdp)
         if params.direction == "p2p":
-            return self._offer_to_peer(message, room, participant, params)
+            return self._offer_to_peer(message, room, participant, params, sdp)
+        assert isinstance(params, SdpOffer)
         media = self._streams.assign_node(room)
         transport = self._publishing.transport(room, participant, params.transport)
         if transport.direction not in (None, params.direction):
@@ -91,20 +98,29 @@ class TransportHandler:
         )
 
     def _offer_to_peer(
-        self, message: Message, room: Room, participant: Participant, params: SdpOffer
+        self,
+        message: Message,
+        room: Room,
+        participant: Participant,
+        params: SdpOffer | PeerOffer,
+        sdp: str | Raw,
     ) -> Delivered:
         other = self._peer(room, participant, params.to)
         link = self._link(room, participant, other, params.transport)
         verdict = link.offer(participant.peer, other.peer, params.generation)
         if verdict != "repeat":
             other.session.send_offer(
-                participant.peer, params.transport, params.sdp, params.generation, verdict == "glare"
+                participant.peer,
+                params.transport,
+                _for(other, message.codec, sdp),
+                params.generation,
+                verdict == "glare",
             )
             for candidates, end in link.take_early(participant.peer):
                 other.session.add_ice_candidate(
                     participant.peer, params.transport, params.generation, candidates, end
                 )
-        return Delivered(True)
+        return DELIVERED
 
     async def _offer_to_media(
         self,
@@ -157,9 +173,9 @@ class TransportHandler:
                 source = consumer.source.media_id
                 media.consume(handle, consumer.media_id, source, consumer.kind, consumer.paused)
 
-    def answer(self, message: Message, params: SdpAnswer) -> Empty:
+    def answer(self, message: Message, params: SdpAnswer | PeerAnswer) -> Empty:
         room, participant = message.seat
-        self._negotiation.check(params.sdp)
+        sdp = self._sound_sdp(message, params.sdp)
         if params.to is None:
             if params.transport not in participant.transports:
                 raise ProtocolError("not_found", "you have no such transport", path="$.transport")
@@ -169,7 +185,9 @@ class TransportHandler:
         if link is None:
             raise ProtocolError("wrong_state", "there is no open offer of that peer to answer")
         if link.answer(participant.peer, params.generation):
-            other.session.send_answer(participant.peer, params.transport, params.sdp, params.generation)
+            other.session.send_answer(
+                participant.peer, params.transport, _for(other, message.codec, sdp), params.generation
+            )
         return Empty()
 
     # --- candidates ---
@@ -251,6 +269,15 @@ class TransportHandler:
         transport.fingerprints = shown
         return ConnectTransportResult(transport.state)
 
+    def _sound_sdp(self, message: Message, sdp: str | Raw) -> str | Raw:
+        """The SDP, encoded where it may stay so. Raises ProtocolError too_large or bad_sdp."""
+        if isinstance(sdp, Raw):
+            if len(memoryview(sdp)) <= self._settings.limits.sdp_bytes:
+                return sdp  # its lines have been looked at
+            sdp = message.codec.text(sdp)
+        self._negotiation.check(sdp)
+        return sdp
+
     def _link(self, room: Room, participant: Participant, other: Participant, transport: str) -> PeerLink:
         """The peer-to-peer connection with another; comes into being here. Raises ProtocolError limit."""
         link = room.find_link(transport, participant.peer, other.peer)
@@ -275,6 +302,11 @@ class TransportHandler:
                 "rate_limited", "that peer reads less than it is sent", after_ms=SLOW_PEER_AFTER_MS
             )
         return other
+
+
+def _for(other: Participant, codec: Codec, sdp: str | Raw) -> str | Raw:
+    """The SDP for a peer; it can stay encoded for one that speaks the sender's encoding."""
+    return codec.text(sdp) if isinstance(sdp, Raw) and other.session.codec is not codec else sdp
 
 
 def _land(transport: WebRtcTransport, generation: int) -> None:
