@@ -71,7 +71,7 @@ class WebSocketConnection:
         self.inbox: Inbox | None = None
         self._table = table
         self._transport = transport
-        self._reader = FrameReader(self, table)
+        self._reader = FrameReader.of(self, table)
         self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
         self._not_reading = 0  # the reasons
@@ -224,7 +224,8 @@ class WebSocketConnection:
             self._not_open(ABNORMAL)
         self._table.remove(self)
         self._report_end()
-        del self._reader  # it refers to us
+        self._reader.end()
+        del self._reader
 
     # --- what the frame reader calls ---
 

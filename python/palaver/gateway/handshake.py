@@ -25,7 +25,7 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"/[!-\"$-~]*")
-_FIELD_VALUE = re.compile(rb"[\t -~]*")
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~]*)")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
 
 
@@ -49,13 +49,13 @@ class Refusal(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A well-formed HTTP/1.1 GET without a body. Header names are in lower case, in the order they came."""
+    """A well-formed HTTP/1.1 GET without a body. Header names are in lower case, their values in the order they came."""
 
     target: str
-    headers: tuple[tuple[str, str], ...]
+    headers: dict[str, list[str]]
 
     def all(self, name: str) -> list[str]:
-        return [value for key, value in self.headers if key == name]
+        return self.headers.get(name, [])
 
     def tokens(self, name: str) -> list[str]:
         """The elements of a comma-separated list, over all headers of that name (RFC 9110 § 5.6.1)."""
@@ -106,13 +106,13 @@ def parse_request(head: bytes) -> Request | Refusal:
         return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only GET", (("Allow", "GET"),))
     if not _TARGET.fullmatch(target):
         return _bad("the request target must be a path")
-    headers = []
+    headers: dict[str, list[str]] = {}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+        field = _FIELD.fullmatch(line)
+        if field is None:
             return _bad("malformed header")
-        headers.append((name.decode().lower(), value.decode().strip(" \t")))
-    request = Request(target.decode(), tuple(headers))
+        headers.setdefault(field[1].decode().lower(), []).append(field[2].decode().strip(" \t"))
+    request = Request(target.decode(), headers)
     if request.all("transfer-encoding") or request.all("content-length") not in ([], ["0"]):
         return _bad("a body is not expected")
     match request.all("host"):

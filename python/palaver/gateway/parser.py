@@ -21,6 +21,9 @@ from palaver.signaling.rate_limit import Bucket
 READ_BUFFER_BYTES = 4 * 1024
 """Holds a 2 KB SDP. picows doubles it as needed and never gives back (see WebSocketConnection on renewal)."""
 
+_SPARE_BYTES = 256
+"""What picows leaves free at the end of its buffer."""
+
 _UPGRADE_REQUEST = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -114,6 +117,16 @@ def new_parser(listener: WSListener, max_frame_bytes: int, broken: Callable[[int
     protocol.connection_made(_Report(broken))
     feed(protocol, _UPGRADE_REQUEST)
     return protocol
+
+
+def begin_again(protocol: Any, broken: Callable[[int, str], None]) -> None:
+    """Makes a parser that `is_as_new` forget the CLOSE that it has seen."""
+    protocol.connection_made(_Report(broken))
+
+
+def is_as_new(protocol: Any) -> bool:
+    """Whether it holds no byte of a frame, and its buffer has never grown."""
+    return len(protocol.get_buffer(-1)) == READ_BUFFER_BYTES - _SPARE_BYTES
 
 
 def feed(protocol: Any, data: bytes | memoryview) -> int:

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
@@ -17,6 +17,9 @@ from palaver.protocol.close_codes import CloseCode
 from palaver.settings import GatewaySettings
 from palaver.signaling.ports import Connection
 from palaver.signaling.rate_limit import Bucket
+
+if TYPE_CHECKING:
+    from palaver.gateway.frame_reader import FrameReader
 
 log = logging.getLogger("palaver.gateway")
 
@@ -64,6 +67,8 @@ class ConnectionTable:
         self.next_id = count(1).__next__
         self.scratch = memoryview(bytearray(64 * 1024))
         """Where bytes land that are looked at once: of handshakes, and after the end of a connection."""
+        self.spare_readers: list[FrameReader] = []
+        """Readers without a connection."""
         self._per_address: Counter[str] = Counter()
         self._half_open_per_address: Counter[str] = Counter()
         self._dirty: list[Socket] = []
