@@ -19,10 +19,11 @@ from palaver.http import AdminApi, Hooks, KeySets, SidePort
 from palaver.ledger import MemoryLedger, SqliteLedger
 from palaver.media import AiortcMediaNode
 from palaver.node_cluster import ClusterViews, cluster_metrics
+from palaver.node_directory import SingleNodeDirectory, WorkerDirectory
 from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, signaling_metrics
 from palaver.observe import LoopLag, MetricsExporter, Source, SpanExport
 from palaver.observe.logs import configure as configure_logs
-from palaver.settings import Settings, reloaded
+from palaver.settings import Settings, Worker, reloaded
 from palaver.settings.dev import ANY, LOOPBACK, url_host
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.ports import Answer, MediaNode
@@ -37,22 +38,6 @@ HURRY_SECONDS: Final = 0.2
 """How long closing handshakes may still take after a drain, or after the second signal."""
 
 
-class SingleNodeDirectory:
-    """The RoomDirectory of a node without a cluster: every room is its own.
-
-    Epochs begin at the microseconds since the Unix epoch at which the node started, and rooms are opened more slowly
-    than those pass: so they rise over restarts, too, without anything to be kept. Below 2**53 until the year 2255.
-    """
-
-    def __init__(self, node: str, started: float) -> None:
-        """`started` is seconds since the Unix epoch."""
-        self._node = node
-        self._epoch = int(started * 1e6)
-
-    def owner(self, room: str) -> tuple[str, int]:
-        return self._node, self._epoch
-
-
 class SignalingNode:
     """One node: gateway, signaling plane, media node, side port.
 
@@ -60,10 +45,19 @@ class SignalingNode:
     settings again), then `await close()`. Raises StartError where it cannot start.
     """
 
-    def __init__(self, settings: Settings, source: Callable[[], Settings] | None = None) -> None:
-        """`source` reads the settings again, for `reload`; it raises SettingsError and is called in a thread."""
+    def __init__(
+        self,
+        settings: Settings,
+        source: Callable[[], Settings] | None = None,
+        worker: Worker | None = None,
+    ) -> None:
+        """`source` reads the settings again, for `reload`; it raises SettingsError and is called in a thread.
+
+        With `worker` it is one of several on one port; the settings are those of `worker_settings`.
+        """
         self.settings = settings
         self._source = source
+        self._worker = worker
         self.name = settings.node.name or socket.gethostname()
         self._tasks: set[asyncio.Task[None]] = set()
         self.lag = LoopLag(TICK_SECONDS)
@@ -84,12 +78,13 @@ class SignalingNode:
                 settings.webhooks, settings.node.state_dir, self.name, self._webhook_secret
             )
         self.spans = SpanExport(settings.tracing, self.name) if settings.tracing.endpoint else None
+        self._directory = self._make_directory(time.time())
         media: dict[str, MediaNode] = {}
         self.plane = SignalingPlane(
             settings,
             node=self.name,
             version=VERSION,
-            directory=SingleNodeDirectory(self.name, time.time()),
+            directory=self._directory,
             media=media,
             ledger=self._ledger,
             clock=time.monotonic,
@@ -147,6 +142,11 @@ class SignalingNode:
     def http_address(self) -> tuple[str, int]:
         return self.side_port.address
 
+    def _make_directory(self, started: float) -> SingleNodeDirectory:
+        if self._worker is None:
+            return SingleNodeDirectory(self.name, started)
+        return WorkerDirectory(self.name, started, self._worker, self.settings.gateway)
+
     def _refuse_for(self, seconds: float) -> None:
         """Tells load balancers to send nobody for a while (chaosInject drain)."""
         self._refusing_until = time.monotonic() + seconds
@@ -180,7 +180,8 @@ class SignalingNode:
         """
         try:
             await self._key_sets.start()
-            await self.gateway.start()
+            worker = self._worker
+            await self.gateway.start(own_port=worker.own_ports[worker.number - 1] if worker else None)
             await self.side_port.start()
             if self.cluster is not None:
                 await self.cluster.start()
@@ -362,5 +363,5 @@ class SignalingNode:
         return {
             "gateway": url,
             "iceServers": [{"urls": [each]} for each in self.settings.media.ice_servers],
-            "alternatives": self.settings.gateway.alternatives,
+            "alternatives": [*self.settings.gateway.alternatives, *self._directory.addresses(host)],
         }

@@ -37,6 +37,7 @@ class Client:
         self.id = id
         self.address = "127.0.0.1"
         self.bearer = bearer
+        self.host = "127.0.0.1"
         self.binary = binary
         self.authenticated = False
         self.closed: tuple[int, str] | None = None
@@ -209,5 +210,8 @@ class Stage:
 
 
 class _Alone:
+    def elsewhere(self, room: str, host: str) -> str | None:
+        return None
+
     def owner(self, room: str) -> tuple[str, int]:
         return "stage", 1

@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.settings import KEY_ID, SECRET
+from palaver.protocol.types import Role
+from palaver.signaling.tokens import mint
 
 
 class NodeProcess:
@@ -36,6 +39,10 @@ class NodeProcess:
     def logs(self) -> list[dict[str, Any]]:
         """The log entries so far."""
         return [json.loads(line) for line in self._lines if line.startswith("{")]
+
+    def token(self, identity: str, role: Role = "participant") -> str:
+        """For every room."""
+        return mint(KEY_ID, SECRET, identity=identity, role=role, ttl_seconds=3_600, now=time.time())
 
     def ended(self) -> tuple[int, str]:
         """Waits for the end: the exit code, and all that it wrote to stderr."""

@@ -20,6 +20,7 @@ from palaver.cli.options import (
     overrides,
 )
 from palaver.cli.output import say, say_json
+from palaver.errors import SettingsError
 
 if TYPE_CHECKING:
     from palaver.node import SignalingNode
@@ -73,6 +74,8 @@ def dev(
         verbose=verbose,
     )
     settings = dev_settings(state=state_dir, environ=os.environ, overrides=flags)
+    if settings.gateway.workers > 1:
+        raise SettingsError("gateway.workers is for `palaver serve`; `palaver dev` is one process")
     slot = claim(Path(settings.node.state_dir))
     settings = replace(settings, node=named(settings.node, slot))
 

@@ -55,6 +55,12 @@ Join = Annotated[
 GossipPort = Annotated[
     int | None, typer.Option(help="Port for other nodes of the cluster, UDP and TCP; 0 picks a free one.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes that serve on the one port, each with its own rooms: one for each core to spare."
+    ),
+]
 HttpPort = Annotated[int | None, typer.Option(help="Port of the side port; 0 picks a free one.")]
 
 
@@ -66,6 +72,7 @@ def overrides(
     http_port: int | None = None,
     join: Iterable[str] | None = None,
     gossip_port: int | None = None,
+    workers: int | None = None,
     verbose: bool = False,
 ) -> list[Override]:
     """The flags as overrides of settings. A flag with a name of its own goes before --set."""
@@ -83,6 +90,7 @@ def overrides(
         ("--port", "gateway.port", port),
         ("--http-port", "http.port", http_port),
         ("--gossip-port", "cluster.port", gossip_port),
+        ("--workers", "gateway.workers", workers),
         ("--join", "cluster.enabled", True if join else None),
         ("--join", "cluster.seeds", list(join) if join else None),
         ("--verbose", "log.level", "debug" if verbose else None),

@@ -10,7 +10,7 @@ from palaver.errors import StartError
 
 if TYPE_CHECKING:
     from palaver.node import SignalingNode
-    from palaver.settings import Settings
+    from palaver.settings import Settings, Worker
 
 GARBAGE_THRESHOLDS: Final = (10_000, 10, 20)
 """Net new objects until the youngest generation is collected, and how often before the next one is (gc.set_threshold)."""
@@ -20,6 +20,7 @@ def run(
     settings: Settings,
     announce: Callable[[SignalingNode], None],
     source: Callable[[], Settings] | None = None,
+    worker: Worker | None = None,
 ) -> None:
     """Starts a node, calls `announce` once it listens, and comes back when it has stopped and closed.
 
@@ -39,7 +40,7 @@ def run(
     take_descriptors()
 
     async def live() -> None:
-        node = SignalingNode(settings, source)
+        node = SignalingNode(settings, source, worker)
         collect_garbage_rarely()
         try:
             try:

@@ -119,7 +119,7 @@ class Client:
             "subscribe": subscribe,
             "onDuplicate": on_duplicate,
         }
-        await self._session.attempt()
+        await self._session.enter()
         return self.room
 
     async def leave(self) -> None:

@@ -37,6 +37,13 @@ class Route:
         self._candidates = list(dict.fromkeys(order))
         self._turn = 0
 
+    def sent(self, error: ConnectionLost) -> bool:
+        """Like `lost`, for a node that names others before it has us; False, and nothing done, where it names none."""
+        if error.code != CloseCode.SHUTDOWN or not alternatives(error.reason, self.home):
+            return False
+        self.lost(error)
+        return True
+
     def next(self) -> str:
         """Moves on to the address of the next attempt and returns it."""
         self.current = self._candidates[self._turn % len(self._candidates)]

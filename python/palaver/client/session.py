@@ -32,6 +32,8 @@ BACKOFF_LIMIT_SECONDS = 10.0
 """The wait before the n-th attempt is drawn from 0 … min(limit, 0.5 · 2ⁿ): full jitter spreads a restarted
 node's clients.
 """
+MAX_SENT = 4
+"""How often the first attempt follows a node that names another: more is a circle."""
 SILENT_BEATS = 3
 """Heartbeats in a row without a word from the node after which the socket is given up. Counted, not timed: a
 loop that stood still has not heard anything either.
@@ -104,6 +106,18 @@ class Session:
             self._line = line
             if self.state == "new":
                 self.state = "open"
+
+    async def enter(self) -> None:
+        """The first attempt, which follows nodes that name the one to go to: the owner of the room, say."""
+        for _ in range(MAX_SENT):
+            try:
+                await self.attempt()
+                return
+            except ConnectionLost as error:
+                if not self._route.sent(error):
+                    raise
+                self._route.next()
+        await self.attempt()
 
     async def attempt(self) -> None:
         """Connects and joins, with the old session if it can be had."""
@@ -330,6 +344,7 @@ class Session:
                 return
             except ConnectionLost as error:
                 cause, final = error, not error.reconnect
+                self._route.sent(error)
             except RequestRefused as error:
                 cause, final = error, error.retry == "never" and not self._route.refused()
             except RequestTimeout as error:

@@ -28,7 +28,7 @@ Address = tuple[Any, ...]
 
 
 class Acceptor:
-    """Listens at one address. `taken(socket, address)` is called with each non-blocking socket, on the loop.
+    """Listens at one address, or at several. `taken(socket, address)` is called with each non-blocking socket, on the loop.
 
     Our own, because uvloop's server accepts and drops connections when the process is out of descriptors, without
     a word to anybody; here they wait in the backlog, the connections that are there go on, and a log entry says why.
@@ -47,21 +47,27 @@ class Acceptor:
         """Whether nobody is accepted now, for want of file descriptors."""
         return self._retry is not None
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Binds and begins. Returns the first address that is bound. Raises OSError; then nothing is left open."""
+    async def listen(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Binds and begins. Returns the first address that is bound. Raises OSError; then nothing is left open.
+
+        `shared`: other processes of this user may listen there too, and the kernel deals the newcomers out
+        (SO_REUSEPORT, socket(7)).
+        """
         self._loop = asyncio.get_running_loop()
         found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        new: list[socket.socket] = []
         try:
             for family, address in dict.fromkeys((each[0], each[4]) for each in found):
-                listener = socket.create_server(address, family=family, backlog=BACKLOG)
+                listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
                 listener.setblocking(False)
                 self._listening.append(listener)
+                new.append(listener)
         except BaseException:
             self.close()
             raise
-        for listener in self._listening:
+        for listener in new:
             self._loop.add_reader(listener, self._ready, listener)
-        bound = self._listening[0].getsockname()
+        bound = new[0].getsockname()
         return bound[0], bound[1]
 
     def close(self) -> None:

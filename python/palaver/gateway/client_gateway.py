@@ -85,18 +85,30 @@ class ClientGateway:
             raise RuntimeError("the gateway is not started")
         return self._address
 
-    async def start(self, host: str | None = None, port: int | None = None) -> None:
-        """Begins to listen, by default where the settings say. Raises StartError if the address cannot be had."""
+    async def start(
+        self, host: str | None = None, port: int | None = None, *, own_port: int | None = None
+    ) -> None:
+        """Begins to listen, by default where the settings say. Raises StartError if the address cannot be had.
+
+        With `own_port` the port is shared with other processes, and this one alone listens at its own beside it.
+        """
         if self._address is not None:
             raise RuntimeError("the gateway is started already")
         host = self.settings.host if host is None else host
         port = self.settings.port if port is None else port
         self.table.start()
+        at = port
         try:
-            self._address = await self._acceptor.listen(host, port)
+            if own_port is not None:
+                at = own_port
+                await self._acceptor.listen(
+                    host, own_port, shared=True
+                )  # with its supervisor, which keeps it
+                at = port
+            self._address = await self._acceptor.listen(host, port, shared=own_port is not None)
         except OSError as error:
             self.table.stop()
-            raise StartError(_cannot_listen(host, port, error)) from error
+            raise StartError(_cannot_listen(host, at, error)) from error
 
     def reconfigure(self, settings: GatewaySettings, *, token_in_query: bool = False) -> None:
         """Takes other settings; host, port, path, intervals, and whether there is TLS at all, must be the same.

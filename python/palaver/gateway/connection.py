@@ -52,6 +52,7 @@ class WebSocketConnection:
         "bearer",
         "binary",
         "corked",
+        "host",
         "id",
         "inbox",
         "is_open",
@@ -59,12 +60,18 @@ class WebSocketConnection:
     )
 
     def __init__(
-        self, table: ConnectionTable, transport: asyncio.Transport, address: str, bearer: str | None
+        self,
+        table: ConnectionTable,
+        transport: asyncio.Transport,
+        address: str,
+        bearer: str | None,
+        host: str,
     ) -> None:
         now = table.clock()
         self.id = table.next_id()
         self.address = address
         self.bearer = bearer
+        self.host = host
         self.binary = False
         self.authenticated = False
         self.wheel_slot = -1

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode, b64encode
 from hashlib import sha1
 from http import HTTPStatus
+from sys import intern
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -69,6 +70,7 @@ class Upgrade(NamedTuple):
     subprotocol: str | None
     bearer: str | None
     address: str
+    host: str
 
     def response(self) -> bytes:
         accept = b64encode(sha1(self.key.encode() + _ACCEPT_GUID).digest())
@@ -158,7 +160,15 @@ def decide(request: Request, peer: str, policy: HandshakePolicy) -> Upgrade | Re
         subprotocol=SUBPROTOCOL if protocols else None,
         bearer=bearers[0] if bearers else None,
         address=policy.client_address(peer, request.tokens("x-forwarded-for")),
+        host=_host_name(request.all("host")[0]),
     )
+
+
+def _host_name(host: str) -> str:
+    """A Host header without the port. Interned: clients ask for few."""
+    match = _HOST.fullmatch(host)
+    assert match is not None, "parse_request has looked"
+    return intern(match[1])
 
 
 def _is_key(key: str) -> bool:

@@ -155,7 +155,9 @@ class HalfOpen(asyncio.BufferedProtocol):
         self.lost()
         transport = self._made()
         transport.write(upgrade.response())
-        connection = WebSocketConnection(self._table, transport, upgrade.address, upgrade.bearer)
+        connection = WebSocketConnection(
+            self._table, transport, upgrade.address, upgrade.bearer, upgrade.host
+        )
         antechamber = connection.attach()
         self._connected(connection)
         if rest:

@@ -19,6 +19,7 @@ from palaver.settings.tree import (
     TracingSettings,
     WebhookSettings,
 )
+from palaver.settings.workers import Worker, worker_settings
 
 __all__ = [
     "DEV_KEY_ID",
@@ -39,10 +40,12 @@ __all__ = [
     "Settings",
     "TracingSettings",
     "WebhookSettings",
+    "Worker",
     "dev_keys",
     "dev_settings",
     "load",
     "read",
     "reloaded",
     "state_dir",
+    "worker_settings",
 ]

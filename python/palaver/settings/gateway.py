@@ -6,7 +6,17 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from palaver.settings.bounds import Bytes, Count, DrainSeconds, PingMillis, Port, PositiveSeconds, Texts, doc
+from palaver.settings.bounds import (
+    Bytes,
+    Count,
+    DrainSeconds,
+    PingMillis,
+    Port,
+    PositiveSeconds,
+    Texts,
+    Workers,
+    doc,
+)
 
 
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +128,20 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
             "of reconnects; it must stay some 5 s below the time that your supervisor waits after SIGTERM."
         ),
     ] = 2.0
+    workers: Annotated[
+        Workers,
+        doc(
+            "Processes that serve on this port, each a node with its own rooms (`palaver serve --workers`). "
+            "As many as there are cores to spare; a client whose room another has is sent there."
+        ),
+    ] = 1
+    worker_url: Annotated[
+        str,
+        doc(
+            "Where clients reach one worker, as {worker} (from 1) and {port} say: wss://example.org/{worker}/v1 behind a "
+            "proxy. Empty: the host they asked for and the worker's own port, gateway.port + 10 for the first."
+        ),
+    ] = ""
     control_frames_per_second: Annotated[
         Count,
         doc("Pings and pongs one client may send per second; more closes with 4013."),

@@ -10,6 +10,7 @@ from typing import Any
 from palaver.settings.broken import Broken
 from palaver.settings.cluster_rules import broken_cluster_rules
 from palaver.settings.tree import AuthSettings, HttpSettings, Settings
+from palaver.settings.workers import broken_worker_rules
 
 SECRET_BYTES = 32
 """RFC 7518 § 3.2: a key of HS256 is at least as long as its hash."""
@@ -27,6 +28,7 @@ def broken_rules(settings: Settings, *, dev: bool = False, files: bool = True) -
     yield from _admin(settings.http)
     yield from _webhooks(settings)
     yield from broken_cluster_rules(settings.cluster)
+    yield from broken_worker_rules(settings)
     endpoint = settings.tracing.endpoint
     if endpoint and not re.fullmatch(r"https?://[^/\s?#]+[^\s#]*", endpoint):
         message = f"tracing.endpoint must be an http:// or https:// URL, not {endpoint!r}"

@@ -25,7 +25,7 @@ from palaver.settings import LiveSettings
 from palaver.signaling.admission import LARGE_BYTES, AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
-from palaver.signaling.ports import Connection, Span, Tracer
+from palaver.signaling.ports import Connection, Elsewhere, Span, Tracer
 from palaver.signaling.router import Outcome, SignalingRouter
 
 log = logging.getLogger(__name__)
@@ -178,6 +178,14 @@ class SignalingMessageHandler:
         self._respond(caller, reply, message, batch)
 
     def _fail(self, message: Message, error: Exception, batch: _Batch | None) -> None:
+        if isinstance(
+            error, Elsewhere
+        ):  # the close is the answer: a reply would be one that clients give up at
+            if message.span is not None:
+                message.span.end(message.session.session_id, message.session.room_id)
+            message.then_close = (CloseCode.SHUTDOWN, f"go to {error.url}")
+            self._respond(message.caller, None, message, batch)
+            return
         if not isinstance(error, ProtocolError):
             reference = self._sessions.new_id("e")
             log.exception("handler failed", extra={"method": message.method, "ref": reference})

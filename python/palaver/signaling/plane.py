@@ -92,6 +92,7 @@ class SignalingPlane:
                 auth,
                 self.rulings,
                 self.admission.charge_join,
+                directory.elsewhere,
             ),
             ProducerHandler(publishing),
             ConsumerHandler(self.sessions, self.streams, publishing, live),

@@ -45,6 +45,8 @@ class Connection(Protocol):
     """The client's IP address (the proxy's word for it, where the proxy is trusted)."""
     bearer: str | None
     """The token that came as subprotocol `bearer.<jwt>` (or in the query, where the operator turned that on)."""
+    host: str
+    """The host that the client asked for, without a port: a name, an IPv4 address, or an IPv6 address in brackets."""
     binary: bool
     """Whether the session speaks MessagePack in binary frames (True) or JSON in text frames; fixed by its first frame."""
     authenticated: bool
@@ -162,3 +164,15 @@ class RoomDirectory(Protocol):
         It must be higher than any that a room of this name had before this process: a life of a room is (room, epoch).
         """
         ...
+
+    def elsewhere(self, room: str, host: str) -> str | None:
+        """The WebSocket URL at which a room's owner takes clients who asked for `host`; None: here."""
+        ...
+
+
+class Elsewhere(PalaverError):
+    """A join of a room that another process owns: the client is sent to `url`, and nothing has been changed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"the room is at {url}")
+        self.url = url

@@ -62,3 +62,16 @@ def test_an_address_that_will_never_have_us_is_left_out_and_the_last_is_the_end(
     assert route.refused()
     assert tries(route, 2) == [C, C]
     assert not route.refused()
+
+
+def test_who_is_sent_on_before_it_is_let_in_goes_there_first() -> None:
+    route = Route(HOME)
+    assert route.sent(ConnectionLost(4001, f"go to {B}"))
+    assert tries(route, 3) == [B, HOME, B]
+
+
+def test_a_loss_that_names_nobody_sends_nowhere() -> None:
+    route = Route(HOME)
+    assert not route.sent(ConnectionLost(4001, "the node shuts down"))
+    assert not route.sent(ConnectionLost(1006, f"go to {B}"))
+    assert route.current == HOME

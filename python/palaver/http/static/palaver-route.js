@@ -34,6 +34,16 @@ export class Route {
     this.#turn = 0;
   }
 
+  /**
+   * Like `lost`, for a node that names others before it has us; false, and nothing done, where it names none.
+   * @param {{code?: number, message: string}} error
+   */
+  sent(error) {
+    if (error.code !== 4001 || !alternatives(error.message, this.home).length) return false;
+    this.lost(error);
+    return true;
+  }
+
   /** Moves on to the address of the next attempt and returns it. */
   next() {
     this.current = this.#candidates[this.#turn++ % this.#candidates.length];

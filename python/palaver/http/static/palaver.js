@@ -30,6 +30,8 @@ const CONNECT_MS = 10_000;
 /** Backoff between attempts: a random part of 0.5 s, 1 s, 2 s … 10 s. Full jitter spreads a restarted node's clients. */
 const BACKOFF_MS = 500;
 const BACKOFF_LIMIT_MS = 10_000;
+/** How often the first attempt follows a node that names another: more is a circle. */
+const MAX_SENT = 4;
 
 /** Listeners by event name. A listener that throws is reported and does not disturb the others. */
 export class Emitter {
@@ -99,7 +101,7 @@ export class Palaver extends Emitter {
     this.#request = request;
     this.#become("connecting");
     try {
-      await this.#attempt();
+      await this.#enter();
     } catch (error) {
       this.#end(error);
       throw error;
@@ -154,6 +156,18 @@ export class Palaver extends Emitter {
   }
 
   // ---- the socket
+
+  /** The first attempt, which follows nodes that name the one to go to: the owner of the room, say. */
+  async #enter() {
+    for (let sent = 0; ; sent++) {
+      try {
+        return await this.#attempt();
+      } catch (error) {
+        if (sent >= MAX_SENT || !this.#route.sent(error)) throw error;
+        this.#route.next();
+      }
+    }
+  }
 
   async #attempt() {
     await this.#open();
@@ -226,6 +240,7 @@ export class Palaver extends Emitter {
         return await this.#attempt();
       } catch (error) {
         cause = error;
+        this.#route.sent(error);
         if (/** @type {any} */ (this).state === "closed") return;
         if (error.final || (error.retry === "never" && !this.#route.refused())) return this.#end(error);
         const socket = this.#socket;

@@ -39,7 +39,7 @@ from palaver.settings import LiveSettings
 from palaver.signaling.admission import require
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.negotiation import Negotiation
-from palaver.signaling.ports import MediaNode, TransportHandle
+from palaver.signaling.ports import Elsewhere, MediaNode, TransportHandle
 from palaver.signaling.publishing import Publishing
 from palaver.signaling.router import Verb
 from palaver.signaling.rulings import Rulings
@@ -78,8 +78,10 @@ class SessionHandler:
         auth: Authentication,
         rulings: Rulings,
         charge: Callable[[str, int, float], None],
+        elsewhere: Callable[[str, str], str | None],
     ) -> None:
-        """`charge(identity, bytes, now)` raises ProtocolError rate_limited for who has told the others too much."""
+        """`charge(identity, bytes, now)` raises ProtocolError rate_limited for who has told the others too much;
+        `elsewhere(room, host)` is that of RoomDirectory."""
         self._sessions = sessions
         self._streams = streams
         self._publishing = publishing
@@ -89,6 +91,7 @@ class SessionHandler:
         self._auth = auth
         self._rulings = rulings
         self._charge = charge
+        self._elsewhere = elsewhere
         self._joining: Counter[str] = Counter()
         """Identity → joins with an offer that the media node works on."""
 
@@ -105,12 +108,19 @@ class SessionHandler:
     # --- join ---
 
     def join(self, message: Message, params: Join) -> JoinResult | Coroutine[Any, Any, JoinResult]:
-        """Looks at everything first and changes only then: a refused join has changed nothing, not even the token."""
+        """Looks at everything first and changes only then: a refused join has changed nothing, not even the token.
+
+        Raises Elsewhere for a room that another process owns.
+        """
         session = message.session
         claims = self._auth.claims_of(message, params.token)
         require(claims, "roomJoin")
         if not claims.grants.admits(params.room):
             raise ProtocolError("forbidden", "the token is for another room", need="room")
+        if session.state != "joined" and (
+            url := self._elsewhere(params.room, message.caller.connection.host)
+        ):
+            raise Elsewhere(url)
         if session.state == "joined":
             if session.room_id != params.room:
                 raise ProtocolError("wrong_state", "leave the room that you are in first")

@@ -1,0 +1,172 @@
+"""`palaver serve --workers`: one port, several nodes, every room at one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import urllib.request
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cluster import ADMIN, until
+from harness.media import eventually
+from harness.process import NodeProcess, serving_process
+from palaver.client import Client, ConnectionLost, RequestRefused, connect
+
+pytestmark = pytest.mark.timeout(180)
+
+ROOMS = [f"room-{number}" for number in range(8)]
+
+
+def told(node: NodeProcess) -> list[str]:
+    return [entry["event"] for entry in node.logs]
+
+
+def gone(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def joined(stack: AsyncExitStack, node: NodeProcess, room: str, identity: str, **more: Any) -> Client:
+    client = await stack.enter_async_context(connect(node.url, node.token(identity, **more)))
+    await client.join(room)
+    return client
+
+
+async def test_clients_of_a_room_meet_at_its_worker_whichever_took_them(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        async with AsyncExitStack() as stack:
+            homes: dict[str, set[str]] = {}
+            for room in ROOMS:
+                # Four each: that all of them fall to the owner by chance is one in sixteen, over eight rooms never.
+                clients = [await joined(stack, node, room, f"{room}-{number}") for number in range(4)]
+                await eventually(
+                    lambda clients=clients: all(len(client.room.peers) == 3 for client in clients), "all meet"
+                )
+                homes[room] = {client.url for client in clients}
+            sent = {url for urls in homes.values() for url in urls} - {node.url}
+            assert len(sent) == 2, f"both workers have rooms, and clients were sent to both: {homes}"
+            assert all(len(urls - {node.url}) <= 1 for urls in homes.values()), "a room has one worker"
+
+
+async def test_a_ban_holds_for_who_comes_again_through_another_worker(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        async with AsyncExitStack() as stack:
+            owner = await joined(stack, node, "room", "owner", role="owner")
+            guest = await joined(stack, node, "room", "guest")
+            await eventually(lambda: len(owner.room.peers) == 1, "the owner sees the guest")
+            await owner.call("kickUser", identity="guest", ban={"scope": "room", "ttlS": 600})
+            await eventually(lambda: guest.state == "closed", "the guest is out")
+            for _ in range(6):
+                with pytest.raises((RequestRefused, ConnectionLost)) as refused:
+                    await joined(stack, node, "room", "guest")
+                assert getattr(refused.value, "reason", "") == "banned"
+
+
+async def test_a_worker_that_dies_is_started_again_and_its_clients_come_back_to_it(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        async with AsyncExitStack() as stack:
+            early = [await joined(stack, node, room, f"{room}-early") for room in ROOMS]
+            first, second = node.where["workers"]
+            os.kill(first["pid"], signal.SIGKILL)
+            await asyncio.to_thread(until, lambda: "a worker serves again" in told(node))
+            late = [await joined(stack, node, room, f"{room}-late") for room in ROOMS]
+            await eventually(
+                lambda: all(len(client.room.peers) == 1 for client in (*early, *late)), "all rooms meet again"
+            )
+            assert told(node).count("a worker has ended; its rooms are gone") == 1
+            assert not gone(second["pid"])
+
+
+def test_signals_reach_all_workers_and_nothing_is_left(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "3", "--set", f"http.admin_token={ADMIN}") as node:
+        workers = node.where["workers"]
+        assert [worker["worker"] for worker in workers] == [1, 2, 3]
+        assert node.http == workers[0]["http"]
+        for worker in workers:
+            with urllib.request.urlopen(f"{worker['http']}/metrics") as page:
+                assert b"palaver_node_draining" in page.read()
+        config = tmp_path / "palaver.toml"
+        config.write_text(config.read_text().replace("format = 'json'", "format = 'json'\nlevel = 'debug'"))
+        node.process.send_signal(signal.SIGHUP)
+        until(lambda: told(node).count("settings reloaded") == 3)
+        node.process.send_signal(signal.SIGTERM)
+        assert node.ended()[0] == 0
+        assert all(gone(worker["pid"]) for worker in workers)
+
+
+def test_a_second_signal_ends_a_long_drain(tmp_path: Path) -> None:
+    more = ("--workers", "2", "--set", "gateway.drain_seconds=3600")
+    with serving_process(tmp_path, "", *more) as node:
+        host, port = node.url.removeprefix("ws://").removesuffix("/v1").split(":")
+        with socket.create_connection((host, int(port))):
+            node.process.send_signal(signal.SIGTERM)
+            until(lambda: told(node).count("draining") == 2)
+            node.process.send_signal(signal.SIGTERM)
+            assert node.ended()[0] == 0
+
+
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        node.process.kill()
+        node.process.wait()
+        until(lambda: all(gone(worker["pid"]) for worker in node.where["workers"]))
+
+
+def test_workers_are_members_of_a_cluster_each(tmp_path: Path) -> None:
+    with serving_process(
+        tmp_path, "", "--workers", "2", "--set", "cluster.enabled=true", "--set", "cluster.port=0",
+        "--set", f"http.admin_token={ADMIN}",
+    ) as node:  # fmt: skip
+        first, second = node.where["workers"]
+        assert first["nodeId"] != second["nodeId"]
+        other = tmp_path / "other"
+        other.mkdir()
+        seeds = [part for worker in (first, second) for part in ("--join", worker["gossip"])]
+        with serving_process(
+            other, "", "--set", f"http.admin_token={ADMIN}", "--gossip-port", "0", *seeds
+        ) as third:
+            request = urllib.request.Request(
+                f"{third.http}/v1/cluster/members", headers={"Authorization": f"Bearer {ADMIN}"}
+            )
+
+            def alive() -> bool:
+                with urllib.request.urlopen(request) as answer:
+                    return answer.read().count(b'"alive"') == 3
+
+            until(alive)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--workers", "0"), "gateway.workers"),
+        (("--workers", "65"), "gateway.workers"),
+        (("--workers", "2", "--port", "65530"), "leaves no room for 2 workers"),
+        (("--workers", "2", "--set", "gateway.worker_url=http://x"), "gateway.worker_url must be"),
+        (("--workers", "2", "--set", "cluster.invitation=x"), "lets in one node"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, flags: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence), serving_process(tmp_path, "", *flags):
+        pass
+
+
+def test_a_port_that_is_taken_is_refused_before_a_worker_starts(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        port = node.url.removesuffix("/v1").rpartition(":")[2]
+        other = tmp_path / "other"
+        other.mkdir()
+        with (
+            pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1:{port}"),
+            serving_process(other, "", "--workers", "2", "--port", port),
+        ):
+            pass
