@@ -53,9 +53,8 @@ class Codec(ABC):
     """One encoding; there are two: JSON and MSGPACK. The decoder of a method is built at its first use and kept."""
 
     name: str
-    body: Callable[[Event], bytes]
-    """The event's own fields, to be shared by all receivers."""
     _encode: Callable[[Any], bytes]
+    _encode_into: Callable[[Any, bytearray], None]
     _decode_request: Callable[[bytes], Request]
     _decode_envelope: Callable[[bytes], Envelope]
     _is_msgpack: bool
@@ -67,6 +66,7 @@ class Codec(ABC):
         self._decoders: dict[type[Params], Decoder] = {}
         self._heads: dict[str, bytes] = {}
         """Event → how its notification begins."""
+        self._scratch = bytearray()
 
     @abstractmethod
     def request(self, message: bytes) -> Request | None:
@@ -126,6 +126,16 @@ class Codec(ABC):
 
     @abstractmethod
     def batch(self, replies: list[bytes]) -> bytes: ...
+
+    def body(self, event: Event) -> bytes:
+        """The event's own fields, to be shared by all receivers.
+
+        It is kept, so it is made in one piece of the right size: an encoder's own result has grown in steps, and what is left
+        over between such pieces is too small for the next (3.1 KB for 2 KB of SDP, and 0.6 µs more).
+        """
+        scratch = self._scratch
+        self._encode_into(event, scratch)
+        return bytes(scratch)
 
     def translate(self, other: Codec, body: bytes) -> bytes:
         """The body of an event that another codec has encoded."""
@@ -207,7 +217,8 @@ class JsonCodec(Codec):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = self._encode = msgspec.json.Encoder().encode
+        encoder = msgspec.json.Encoder()
+        self._encode, self._encode_into = encoder.encode, encoder.encode_into
         self._decode_request = msgspec.json.Decoder(AnyRequest).decode
         self._decode_envelope = msgspec.json.Decoder(Envelope).decode
 
@@ -263,7 +274,8 @@ class MsgpackCodec(Codec):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = self._encode = msgspec.msgpack.Encoder().encode
+        encoder = msgspec.msgpack.Encoder()
+        self._encode, self._encode_into = encoder.encode, encoder.encode_into
         self._decode_request = msgspec.msgpack.Decoder(AnyRequest).decode
         self._decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
         self._epoch_seq_prev = [self._encode(key) for key in ("epoch", "seq", "prev")]

@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Iterator
-from typing import Final
-
 from msgspec import Struct
 
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event
 
-LARGE_BODY: Final = 1024
-"""A larger body is copied before it is kept. Encoders grow their buffer in steps, and what is left over of it between
-bodies that stay is too small for the next: without the copy of 0.1 µs, offers of 2 KB took 3.1 KB each."""
-
-
-class Entry(Struct, eq=False):
+class Entry(Struct, eq=False, gc=False):
     """One event with its number and its audience; its body is encoded at most once per encoding."""
 
     epoch: int
@@ -92,13 +85,10 @@ class RoomLog:
         """Notes an event; `codec` is the encoding that it is most likely asked for."""
         seq = self.seq = self.seq + 1
         body = codec.body(event)
-        size = len(body)
-        if size > LARGE_BODY:
-            body = bytes(memoryview(body))
         entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
         entries = self._entries
         entries.append(entry)
-        self._bytes += size
+        self._bytes += len(body)
         while len(entries) > self._max_events or self._bytes > self._max_bytes:
             self._bytes -= len(entries.popleft().body)
         return entry

@@ -53,7 +53,7 @@ class Caller:
         """When it was connected; set by whoever has the clock."""
 
 
-class Message(Struct, eq=False):
+class Message(Struct, eq=False, gc=False):
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""
 
     caller: Caller
