@@ -81,6 +81,8 @@ struct Change {
     bytes: Box<[u8]>,
     priority: Priority,
     sent: u8,
+    /// It is told so many times less often than the limit says.
+    spared: u8,
     previous: u32,
     next: u32,
 }
@@ -170,7 +172,7 @@ impl BroadcastBuffer {
     }
 
     /// Queues a change that is told only `times` times: one that may miss somebody, because it is repeated or made up for.
-    /// Otherwise as [`Self::add_change`]. Goes behind what has been told as often as it lacks.
+    /// Otherwise as [`Self::add_change`].
     pub fn add_minor_change(
         &mut self,
         key: ChangeKey,
@@ -181,7 +183,7 @@ impl BroadcastBuffer {
         self.add(key, priority, bytes, self.transmit_limit().saturating_sub(times.max(1)))
     }
 
-    fn add(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8], sent: u8) -> Result<bool, Error> {
+    fn add(&mut self, key: ChangeKey, priority: Priority, bytes: &[u8], spared: u8) -> Result<bool, Error> {
         if bytes.len() > Self::MAX_CHANGE {
             return Err(Error::TooLong { what: "change", max: Self::MAX_CHANGE, got: bytes.len() });
         }
@@ -193,7 +195,7 @@ impl BroadcastBuffer {
             } else {
                 change.bytes = bytes.into();
             }
-            (change.priority, change.sent) = (priority, sent);
+            (change.priority, change.sent, change.spared) = (priority, 0, spared);
             self.link(slot);
             return Ok(true);
         }
@@ -206,7 +208,8 @@ impl BroadcastBuffer {
             self.unlink(worst);
             self.release(worst);
         }
-        let change = Change { key, bytes: bytes.into(), priority, sent, previous: NONE, next: NONE };
+        let change =
+            Change { key, bytes: bytes.into(), priority, sent: 0, spared, previous: NONE, next: NONE };
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot as usize] = change;
             slot
@@ -253,7 +256,11 @@ impl BroadcastBuffer {
         for slot in sent_now.drain(..) {
             let change = &mut self.slab[slot as usize];
             change.sent = change.sent.saturating_add(1);
-            if change.sent < limit { self.link(slot) } else { self.release(slot) }
+            if change.sent.saturating_add(change.spared) < limit {
+                self.link(slot)
+            } else {
+                self.release(slot)
+            }
         }
         self.sent_now = sent_now; // keeps its memory for the next packet
         max_bytes - room

@@ -26,6 +26,7 @@ struct Waiting {
     priority: Priority,
     bytes: Vec<u8>,
     sent: u8,
+    times: u8,
     since: usize,
 }
 
@@ -67,10 +68,10 @@ proptest! {
                     };
                     prop_assert_eq!(added.unwrap(), taken);
                     // In a cluster of one the limit is 4.
-                    let sent = times.map_or(0, |times| 4_u8.saturating_sub(times.max(1)));
+                    let times = times.map_or(4, |times| times.clamp(1, 4));
                     if taken {
                         model.retain(|change| change.key != n);
-                        model.push(Waiting { key: n, priority, bytes, sent, since: clock * 1000 });
+                        model.push(Waiting { key: n, priority, bytes, sent: 0, times, since: clock * 1000 });
                     }
                 }
                 Step::Withdraw { key: n } => {
@@ -89,7 +90,7 @@ proptest! {
                             change.since = clock * 1000 + expected.len();
                         }
                     }
-                    model.retain(|change| change.sent < 4);
+                    model.retain(|change| change.sent < change.times);
                     prop_assert_eq!(batch(&mut buffer, max_bytes), expected);
                 }
             }
