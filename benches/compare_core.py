@@ -61,7 +61,12 @@ LINES = (
     Line("whole ingest, newer, queued, a record of a packet of 8", "ingest newer and queue/palaver",
          "ingest newer and queue/memberlist", times=50),
     Line("whole ingest, signed: a newer beat of a packet of 8", "bench/ingest/8 signed beats", share=8),
-    Line("datagram of 8 in → full datagram out, nothing new", "bench/datagram of 8/in and out, nothing new", within=2_000),
+    Line("table only: datagram of 8 in → full datagram out, nothing new", "bench/datagram of 8/in and out, nothing new",
+         within=2_000),
+    Line("engine: datagram in → out, 8 known records, no cipher",
+         "engine/datagram in and out, 8 known records, no cipher/1000", within=2_000),
+    Line("engine: the same, ChaCha20-Poly1305 both ways",
+         "engine/datagram in and out, 8 known records, with the cipher/1000"),
     Line("dict merge of 10,000 from Python", PY + "palaver_merges_a_dict",
          PY + "naive_table_merges_a_dict", times=3, share=1e4, rival_share=1e4),
     Line("bytes merge of 10,000 from Python", PY + "palaver_merges_bytes",
@@ -94,6 +99,17 @@ GROWTH = (
     ("pick 3", "bench/pick 3/of_{}"),
     ("fill a packet", "bench/fill a packet/of_{}"),
 )
+ENGINE_SIZES = (100, 1_000, 10_000)
+ENGINE = (
+    ("datagram in → out, with the cipher, ns", "datagram in and out, 8 known records, with the cipher"),
+    ("idle node: CPU, µs a second", "idle cpu of a node"),
+    (
+        "idle node: bytes sent a second, headers included (bar at 1,000: 450)",
+        "idle bytes sent, headers included",
+    ),
+    ("memory of a member, bytes", "memory of a member"),
+)
+"""What the engine of one node costs by the size of its cluster; a cluster of 10,000 is not simulated."""
 
 
 def run(*command: str | Path, folder: Path = ROOT) -> str:
@@ -126,6 +142,14 @@ def from_criterion() -> Iterator[tuple[str, float]]:
         )
 
 
+def from_engine() -> Iterator[tuple[str, float]]:
+    """What a whole node costs, without sockets: simulated traffic given to one engine."""
+    for line in run("cargo", "bench", "-q", "-p", "palaver-sim", "--bench", "engine").splitlines():
+        said = json.loads(line)
+        if "value" in said:
+            yield f"engine/{said['name']}/{said['members']}", said["value"]
+
+
 def measure(rounds: int) -> tuple[Figures, list[str]]:
     """The medians of all rounds, and what was skipped."""
     skipped: list[str] = []
@@ -145,8 +169,9 @@ def measure(rounds: int) -> tuple[Figures, list[str]]:
                     taken[name].append(figure)
             for name, figure in from_python():
                 taken[name].append(figure)
-    for name, figure in from_criterion():
-        taken[name].append(figure)
+    for one in (from_criterion(), from_engine()):
+        for name, figure in one:
+            taken[name].append(figure)
     return {name: median(figures) for name, figures in taken.items()}, skipped
 
 
@@ -157,6 +182,11 @@ def shown(figure: float, *, memory: bool = False) -> str:
         if figure >= size:
             return f"{figure / size:.3g} {unit}"
     return f"{figure:.3g} ns"
+
+
+def engine_figure(figures: Figures, name: str, members: int) -> str:
+    figure = figures.get(f"engine/{name}/{members}")
+    return "–" if figure is None else f"{figure:,.0f}"
 
 
 def row(line: Line, figures: Figures) -> list[str]:
@@ -236,8 +266,12 @@ def main() -> None:
         ["n", *(f"{size:,}" for size in SIZES)],
         [[what, *(shown(figures[name.format(size)]) for size in SIZES)] for what, name in GROWTH],
     )
+    engine = table(
+        ["members", *(f"{size:,}" for size in ENGINE_SIZES)],
+        [[what, *(engine_figure(figures, name, size) for size in ENGINE_SIZES)] for what, name in ENGINE],
+    )
     notes = "".join(f"\nSkipped: {reason}." for reason in skipped)
-    print(bars, growth, notes, sep="\n\n")
+    print(bars, growth, engine, notes, sep="\n\n")
     if chosen.write:
         commit = run("git", "rev-parse", "--short", "HEAD").strip()
         facts = f"`make bench-core`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}."
@@ -245,7 +279,7 @@ def main() -> None:
         after = after.partition("<!-- end -->")[2]
         plot(figures, facts)
         picture = f"![ratios and growth]({PLOT.name})"
-        measured = f"{facts}{notes}\n\n{bars}\n\n### Growth\n\n{growth}\n\n{picture}\n"
+        measured = f"{facts}{notes}\n\n{bars}\n\n### Growth\n\n{growth}\n\n### A node of the cluster\n\n{engine}\n\n{picture}\n"
         PAGE.write_text(f"{before}<!-- measured -->\n{measured}<!-- end -->{after}")
 
 

@@ -3,13 +3,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use palaver_core::engine::{
-    Admission, Command, Engine, EngineConfig, Identity, Input, Moment, Output, Sealing,
+    Admission, Command, Engine, EngineConfig, Identity, Input, Moment, Output, Sealing, SharedChecks,
 };
-use palaver_core::{KeyManager, NodeMetadata, Time, Vitals};
-use palaver_sim::{EPOCH_MILLIS, LinkQuality, START, World};
+use palaver_core::{Beat, ClusterTag, IdHashBuilder, KeyManager, NodeMetadata, PairwiseLinks, Time, Vitals};
+use palaver_sim::{EPOCH_MILLIS, LinkQuality, Recording, START, World};
 
 /// Counts the bytes that are in use.
 struct Counting;
@@ -38,17 +39,28 @@ fn tell(name: &str, members: usize, unit: &str, value: f64) {
     println!("{{\"name\": \"{name}\", \"members\": {members}, \"unit\": \"{unit}\", \"value\": {value:.3}}}");
 }
 
-fn world(nodes: usize) -> World {
+fn world(nodes: usize, sealing: Sealing) -> World {
     let mut config = EngineConfig::new("bench", Admission::open());
     config.cache_capacity = 1 << 8;
-    config.rules.sealing = Sealing::Model;
-    config.rules.replay_window = false; // one packet is given many times
+    config.rules.sealing = sealing;
+    config.rules.replay_window = sealing == Sealing::Pairwise; // with the model one packet is given many times
     let mut world = World::new(config, LinkQuality::default(), nodes, 1, 7);
     for node in 0..nodes {
         world.start(node).unwrap();
     }
     world.introduce_all();
     world.run(3.0, &mut |_| {});
+    world
+}
+
+/// Ten nodes of a small cluster have news, and nobody else: their beats are in every packet for a while.
+fn with_news(nodes: usize, sealing: Sealing) -> World {
+    let mut world = world(nodes, sealing);
+    world.capture = Some(Vec::new());
+    for node in 1..=10 {
+        let vitals = Vitals { load: 700, sessions: 99, draining: false };
+        world.command(node, Command::SetVitals(vitals), &mut |_| {});
+    }
     world
 }
 
@@ -70,19 +82,10 @@ fn beats(packet: &[u8]) -> usize {
 
 /// A ping with eight beats or more that are all known, and its ack: what comes in and goes out all the time.
 ///
-/// With the model of the cipher: a sealed packet is opened once, so that one cannot be given again and again. What sealing and
-/// opening add is measured by the core's own benchmarks.
+/// With the model of the cipher: a sealed packet is opened once, so that one cannot be given again and again.
 fn datagrams(nodes: usize) {
     let name = "datagram in and out, 8 known records, no cipher";
-    let mut world = world(nodes);
-    world.capture = Some(Vec::new());
-    for node in 1..=10 {
-        world.command(
-            node,
-            Command::SetVitals(Vitals { load: 700, sessions: 99, draining: false }),
-            &mut |_| {},
-        );
-    }
+    let mut world = with_news(nodes, Sealing::Model);
     world.run(9.0, &mut |_| {});
     let moment = moment(&world);
     let captured = world.capture.take().unwrap();
@@ -128,19 +131,114 @@ fn datagrams(nodes: usize) {
     tell(name, nodes, "ns", rounds[4]);
 }
 
-/// An idle cluster: CPU and bytes of a node each second. The CPU includes the simulator's own.
-fn idle(nodes: usize, seconds: f64) {
-    let mut world = world(nodes);
+/// The same with ChaCha20-Poly1305: pings that a peer has sealed one by one, and acks that the engine seals.
+fn sealed_datagrams(nodes: usize) {
+    const PINGS: usize = 10_000;
+    let name = "datagram in and out, 8 known records, with the cipher";
+    let keys = |node: usize| {
+        let mut seed = [3; 32];
+        seed[..8].copy_from_slice(&(node as u64).to_le_bytes());
+        KeyManager::from_seed(&seed)
+    };
+    let identity = |node: usize| Identity {
+        keys: keys(node),
+        name: format!("node-{node}"),
+        address: SocketAddr::from(([10, (node >> 16) as u8, (node >> 8) as u8, node as u8], 7946)),
+        place: NodeMetadata::default(),
+        incarnation: 1,
+        ceiling: None,
+        exchange: [1 + (node % 200) as u8; 32],
+        ticket: None,
+    };
+    let links = |node: usize| {
+        let Identity { keys, exchange, .. } = identity(node);
+        PairwiseLinks::new(&keys, ClusterTag::of("bench"), 1, exchange, 100, IdHashBuilder::new(1))
+    };
+    let mut records = Vec::new();
+    let time = Moment { now: Time::new(START).unwrap(), unix_millis: EPOCH_MILLIS };
+    let start =
+        |node| Engine::new(EngineConfig::new("bench", Admission::open()), identity(node), 1, time).unwrap();
+    for node in 1..nodes {
+        records.extend_from_slice(&start(node).snapshot());
+    }
+    let mut engine = start(0);
+    let mut output = Output::default();
+    engine.handle(Input::Command(Command::Restore(records)), time, &mut output).unwrap();
+    // Later, when the own record no longer goes in front.
+    let late = Moment { now: Time::new(START + 20.0).unwrap(), unix_millis: EPOCH_MILLIS + 20_000 };
+    engine.handle(Input::Deadline, late, &mut output).unwrap();
+    let (mut peer, from) = (links(1), identity(1).address);
+    peer.establish(links(0).hello()).unwrap();
+    let vitals = Vitals { load: 700, sessions: 99, draining: false };
+    let beats: Vec<u8> =
+        (2..10).flat_map(|node| Beat::sign(&keys(node), 1, 1, vitals).unwrap().framed()).collect();
+    let ping = |nonce: u32, root: u128| {
+        let mut payload = nonce.to_le_bytes().to_vec();
+        payload.extend_from_slice(&root.to_le_bytes());
+        payload.extend_from_slice(&[0; 7]); // no load, no sessions
+        payload.extend_from_slice(&beats);
+        payload
+    };
+    let mut rounds = Vec::new();
+    for round in 0..10 {
+        let to = engine.id();
+        let root = engine.root();
+        let packets: Vec<Vec<u8>> =
+            (0..PINGS).map(|nonce| peer.seal(&to, 16, &ping(nonce as u32, root)).unwrap()).collect();
+        let begin = cpu_nanoseconds();
+        for bytes in &packets {
+            output.clear();
+            engine.handle(Input::Datagram { from, bytes }, late, &mut output).unwrap();
+            assert_eq!(black_box(&output).datagrams.len(), 1);
+        }
+        if round > 0 {
+            rounds.push((cpu_nanoseconds() - begin) as f64 / PINGS as f64);
+        }
+    }
+    assert_eq!(engine.counters().refused, 0);
+    rounds.sort_by(f64::total_cmp);
+    tell(name, nodes, "ns", rounds[4]);
+}
+
+/// What an idle node sends each second, with the records that are signed anew, in the five minutes after it is known to all.
+fn idle_bytes(nodes: usize) {
+    let mut world = world(nodes, Sealing::Model);
     let sent = |world: &World| -> f64 {
         let engines = world.nodes.iter().filter_map(|node| node.engine.as_ref());
         engines.map(|engine| (engine.counters().sent_bytes + 28 * engine.counters().sent) as f64).sum()
     };
-    let (begin, before, handled) = (cpu_nanoseconds(), sent(&world), world.handled);
-    world.run(world.now() + seconds, &mut |_| {});
-    let share = 1.0 / (nodes as f64 * seconds);
-    tell("idle cpu, simulator included", nodes, "us/s", (cpu_nanoseconds() - begin) as f64 * share / 1e3);
-    tell("idle bytes sent, headers included", nodes, "B/s", (sent(&world) - before) * share);
-    tell("idle inputs", nodes, "1/s", (world.handled - handled) as f64 * share);
+    world.run(15.0, &mut |_| {});
+    let before = sent(&world);
+    world.run(315.0, &mut |_| {});
+    tell("idle bytes sent, headers included", nodes, "B/s", (sent(&world) - before) / (nodes as f64 * 300.0));
+}
+
+/// The CPU of one node of an idle cluster: what it was told in 30 seconds, with the cipher, given to an engine of the same
+/// birth. Most packets are the first between two nodes, as in a cluster that runs for less than n seconds: key exchange included.
+fn idle_cpu(nodes: usize) {
+    let mut config = EngineConfig::new("bench", Admission::open());
+    config.cache_capacity = 1 << 8;
+    config.rules.shared = Some(SharedChecks::default());
+    let mut world = World::new(config, LinkQuality::default(), nodes, 1, 7);
+    world.recording = Some(Recording::of(0));
+    let born = moment(&world);
+    for node in 0..nodes {
+        world.start(node).unwrap();
+    }
+    let mut engine = world.engine(0, born).unwrap(); // before the first has written anything on its disk
+    world.introduce_all();
+    world.run(15.0, &mut |_| {});
+    let warm = world.recording.as_ref().unwrap().len();
+    world.run(45.0, &mut |_| {});
+    let recording = world.recording.take().unwrap();
+    recording.replay(0..warm, &mut engine, |_| {}).unwrap();
+    let begin = cpu_nanoseconds();
+    recording.replay(warm..recording.len(), &mut engine, |bytes| _ = black_box(bytes)).unwrap();
+    tell("idle cpu of a node", nodes, "us/s", (cpu_nanoseconds() - begin) as f64 / 30.0 / 1e3);
+    // It was the same life: it has done the same.
+    let original = world.nodes[0].engine.as_ref().unwrap().counters();
+    assert_eq!(engine.counters(), original);
+    tell("idle inputs of a node", nodes, "1/s", (recording.len() - warm) as f64 / 30.0);
 }
 
 /// What a member takes in a node that knows it and has not talked to it yet.
@@ -175,8 +273,12 @@ fn memory(members: usize) {
 
 fn main() {
     datagrams(1_000);
+    for nodes in [100, 1_000, 10_000] {
+        sealed_datagrams(nodes);
+    }
     for nodes in [100, 1_000] {
-        idle(nodes, 10.0);
+        idle_bytes(nodes);
+        idle_cpu(nodes);
     }
     for members in [100, 1_000, 10_000] {
         memory(members);

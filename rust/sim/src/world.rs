@@ -14,6 +14,7 @@ use palaver_core::{Error, KeyManager, NodeId, NodeMetadata, Time, first_incarnat
 
 use crate::chance::Chance;
 use crate::network::{self, LinkQuality, NodeLinks};
+use crate::recording::Recording;
 
 /// Where virtual time begins, in seconds; Unix time begins at [`EPOCH_MILLIS`].
 pub const START: f64 = 1_000.0;
@@ -105,6 +106,8 @@ pub struct World {
     pub trace: Option<u64>,
     /// If set, every datagram and stream message is kept: who it was for, and what.
     pub capture: Option<Vec<(usize, bool, Vec<u8>)>>,
+    /// If set, what one node is told is kept.
+    pub recording: Option<Recording>,
     /// The nodes that lie, from their next start on.
     pub liars: Vec<usize>,
     seed: u64,
@@ -133,6 +136,7 @@ impl World {
             keep_membership: false,
             trace: None,
             capture: None,
+            recording: None,
             liars: Vec::new(),
             seed,
             now: START,
@@ -212,11 +216,23 @@ impl World {
 
     /// Starts the process at a place, with what its disk holds.
     pub fn start(&mut self, node: usize) -> Result<(), Error> {
-        let moment = self.moment(node);
+        self.nodes[node].starts += 1;
+        let engine = self.engine(node, self.moment(node))?;
+        let place = &mut self.nodes[node];
+        place.engine = Some(engine);
+        place.wake = f64::INFINITY;
+        place.waiting.clear();
+        place.blocked_until = 0.0;
+        place.muffled_until = 0.0;
+        self.schedule(node);
+        Ok(())
+    }
+
+    /// An engine as the place has it when it starts at `moment`: two of one life do the same.
+    pub fn engine(&self, node: usize, moment: Moment) -> Result<Engine, Error> {
         let mut config = self.config.clone();
         config.rules.lies = self.liars.contains(&node);
-        let place = &mut self.nodes[node];
-        place.starts += 1;
+        let place = &self.nodes[node];
         let starts = u64::from(place.starts);
         let incarnation = first_incarnation(place.disk.ceiling, moment.unix_millis / 1000);
         let mut secret = place.key;
@@ -232,14 +248,7 @@ impl World {
             ticket: None,
         };
         let seed = Chance::new(self.seed ^ (node as u64) << 24 ^ starts << 56).bits();
-        let engine = Engine::new(config, identity, seed, moment)?;
-        place.engine = Some(engine);
-        place.wake = f64::INFINITY;
-        place.waiting.clear();
-        place.blocked_until = 0.0;
-        place.muffled_until = 0.0;
-        self.schedule(node);
-        Ok(())
+        Engine::new(config, identity, seed, moment)
     }
 
     /// Kills the process; what was on its way to it is lost.
@@ -385,6 +394,9 @@ impl World {
         let mut output = std::mem::take(&mut self.output);
         if let Some(engine) = &mut self.nodes[node].engine {
             self.handled += 1;
+            if let Some(recording) = &mut self.recording {
+                recording.note(node, &input, moment);
+            }
             let _ = engine.handle(input, moment, &mut output); // a refused command is the scenario's to notice
             self.act(node, &mut output, watch);
         }
