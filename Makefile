@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup cluster cluster-hosts test lint format bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
+.PHONY: help run setup cluster cluster-hosts test lint format bench-cluster bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -57,6 +57,9 @@ bench-signaling: setup ## what a message costs in the signaling plane, whole and
 
 bench-gateway: setup ## the gateway beside its rivals (C, picows, Go, node, Janus, Prosody); ARGS=--write writes docs/benchmarks.md
 	$(BIN)/python benches/compare_gateway.py $(ARGS)
+
+bench-cluster: setup ## a cluster of twenty nodes beside one of Serf (root, ip, nft, serf); ARGS=--write writes docs/gossip.md
+	$(BIN)/python benches/compare_cluster.py $(ARGS)
 
 bench-core: setup ## the native core beside foca, chitchat, memberlist and plain Python; writes docs/benchmarks.md
 	$(BIN)/python benches/compare_core.py --write $(ARGS)
