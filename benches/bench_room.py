@@ -38,6 +38,7 @@ class Sink:
     def __init__(self, id: int, binary: bool) -> None:
         self.id = id
         self.address = "127.0.0.1"
+        self.host = ""
         self.is_slow = False
         self.bearer: str | None = None
         self.binary = binary
