@@ -276,11 +276,11 @@ def compare(only: str | None, rivals: str | None, draws: bool) -> str:
     if only in (None, ALONE) and not rivals:
         alone = list(measure_alone())
         if IDLE_ROW.rival not in skipped:
-            flat_out = found.get(IDLE_ROW) or measure_rows([IDLE_ROW], skipped)[IDLE_ROW]
-            ours, theirs = (
-                median(getattr(pair, who).rate for pair in flat_out.counted) for who in ("ours", "theirs")
-            )
-            alone.append(measure_among_idle(idle_rate(ours, theirs)))
+            flat_out = found.get(IDLE_ROW) or measure_rows([IDLE_ROW], skipped).get(IDLE_ROW)
+            if flat_out is not None:
+                ours = median(pair.ours.rate for pair in flat_out.counted)
+                theirs = median(pair.theirs.rate for pair in flat_out.counted)
+                alone.append(measure_among_idle(idle_rate(ours, theirs)))
     if draws:
         draw(found)
     return section(rows, found, alone, {**NOT_HERE, **skipped})

@@ -60,7 +60,7 @@ RIVALS = {
     )
 }
 NOT_HERE = {
-    "Centrifugo": "the public Go module proxy answers 403 for every version of its module; a gorilla relay stands for Go"
+    "Centrifugo": "the public Go module proxy answers 403 for its module; a gorilla relay stands for Go"
 }
 
 
