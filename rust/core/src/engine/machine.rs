@@ -108,6 +108,9 @@ impl Tombstone {
 /// So often are tombstones, suspicions and the like looked through, in seconds.
 const SWEEP: f64 = 10.0;
 
+/// In the first seconds of a life nothing is signed anew: a cluster that starts has other things to tell.
+const QUIET_START: f64 = 60.0;
+
 impl Engine {
     /// A node at the beginning of a life: it knows only itself. Give it [`Command::Restore`] and [`Command::Join`].
     pub fn new(config: EngineConfig, identity: Identity, seed: u64, moment: Moment) -> Result<Self, Error> {
@@ -186,8 +189,10 @@ impl Engine {
         engine.timers.set(engine.clock.after(engine.config.probe_interval * phase), Timer::Period);
         engine.timers.set(engine.clock.after(engine.config.heal_interval * phase), Timer::Heal);
         engine.timers.set(engine.clock.after(SWEEP * phase), Timer::Sweep);
-        // Spread evenly from the first interval on, also where all have started at once.
-        let resign = engine.config.resign_interval * phase;
+        // Spread evenly from the first interval on, also where all have started at once; but not while they find each other.
+        let interval = engine.config.resign_interval;
+        let quiet = QUIET_START.min(interval / 2.0);
+        let resign = quiet + (interval - quiet) * phase;
         engine.timers.set(engine.clock.after(resign), Timer::Resign);
         Ok(engine)
     }
