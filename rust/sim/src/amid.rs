@@ -48,12 +48,12 @@ impl Amid {
             world.command(teller, command, &mut |_| {});
             self.heard[teller] += 1;
         }
-        let Some(teller) = self.teller else { return };
-        if now <= self.at + SPREADS {
+        if self.teller.is_some() && now <= self.at + SPREADS {
+            let well: Vec<usize> =
+                (0..nodes).filter(|node| is_well(world, *node) && may_tell(world, *node)).collect();
             for node in 0..nodes {
-                let (one, other) =
-                    (is_well(world, node), sees(world, teller, node) && sees(world, node, teller));
-                self.steady[node] &= one && other && may_tell(world, node);
+                self.steady[node] &=
+                    well.contains(&node) && well.iter().all(|other| sees(world, *other, node));
             }
         }
     }
@@ -78,8 +78,9 @@ fn is_well(world: &World, node: usize) -> bool {
     world.is_running(node) && place.links == well && place.muffled_until <= world.now() + crate::START
 }
 
+/// Whether a node has no proof that another one is out of reach.
 fn sees(world: &World, observer: usize, subject: usize) -> bool {
-    let status =
-        world.nodes[observer].engine.as_ref().and_then(|e: &Engine| e.status(&world.nodes[subject].id));
-    status.is_some_and(|status| status < Status::Dead)
+    let id = world.nodes[subject].id;
+    let mut standings = world.nodes[observer].engine.iter().flat_map(Engine::proven_standings);
+    standings.any(|(other, status)| other == id && status < Status::Unreachable)
 }
