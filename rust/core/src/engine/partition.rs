@@ -1,7 +1,7 @@
 //! When so many are out of reach that the network must be at fault.
 
 use super::{Engine, Event, Output};
-use crate::{Status, Time};
+use crate::{NodeId, Status, Time};
 
 /// Counts members by how they stand, and knows whether deaths are held.
 #[derive(Debug, Default)]
@@ -44,13 +44,21 @@ impl Partition {
 }
 
 impl Engine {
+    /// How many members do not answer, as far as this node knows: proven to be out of reach, or missed by itself.
+    pub(super) fn out_of_reach(&self) -> usize {
+        let alive = |id: &&NodeId| {
+            self.table.get(id).is_some_and(|entry| entry.precedence.status() < Status::Unreachable)
+        };
+        self.partition.with(Status::Unreachable) + self.suspicions.own().filter(alive).count()
+    }
+
     /// Looks whether too many are out of reach.
     pub(super) fn watch_partition(&mut self, output: &mut Output) {
         if !self.config.rules.brake {
             return;
         }
         let others = self.order.members().len();
-        let unreachable = self.partition.with(Status::Unreachable) + self.suspicions.own();
+        let unreachable = self.out_of_reach();
         let many = unreachable > FEW.max((self.config.mass_share * others as f64) as usize);
         if many && self.partition.since.is_none() {
             self.partition.since = Some(self.clock.now);

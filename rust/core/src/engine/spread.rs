@@ -3,7 +3,7 @@
 use super::timers::Timer;
 use super::wire::Message;
 use super::{Detection, Engine, Output};
-use crate::{ChangeKey, Error, NodeId, Priority, Status, Time, record};
+use crate::{ChangeKey, Error, NodeId, Priority, Time, record};
 
 /// When news goes out next.
 #[derive(Debug, Default)]
@@ -141,11 +141,6 @@ impl Engine {
         }
         picks.truncate(count);
         picks
-    }
-
-    /// How many members do not answer, as far as this node knows.
-    fn out_of_reach(&self) -> usize {
-        self.partition.with(Status::Unreachable) + self.suspicions.own()
     }
 
     fn somebody_out_of_reach(&mut self) -> Option<NodeId> {
