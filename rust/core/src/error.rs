@@ -52,6 +52,8 @@ pub enum Error {
         /// How many there were.
         got: usize,
     },
+    /// Another node and this one speak no version of the protocol in common.
+    Version,
     /// Bytes from outside do not have the form they should.
     Decode(&'static str),
     /// No link with the node has been established.
@@ -121,6 +123,7 @@ impl fmt::Display for Error {
             Self::Pairs { what, expected, got } => {
                 write!(f, "there is one {what} for each node: {expected}, not {got}")?;
             }
+            Self::Version => write!(f, "it speaks no version of the protocol that is spoken here")?,
             Self::Decode(rule) => write!(f, "malformed bytes: {rule}")?,
             Self::NoLink => write!(f, "no link with this node has been established: greet first")?,
             Self::StaleHello => write!(f, "the greeting is one's own, or not later than the one held")?,

@@ -222,6 +222,9 @@ pub struct Rules {
     pub tombstones: bool,
     /// A new incarnation is covered by the log before it is used.
     pub reserve_incarnations: bool,
+    /// Breaks none: the versions of the protocol that the node says it speaks, [`EngineConfig::VERSIONS`] unless a test lets two
+    /// releases meet.
+    pub versions: (u8, u8),
     /// Breaks none: makes the node a liar, for tests of the others.
     pub lies: bool,
 }
@@ -246,6 +249,7 @@ impl Default for Rules {
             deduplicate: true,
             tombstones: true,
             reserve_incarnations: true,
+            versions: EngineConfig::VERSIONS,
             lies: false,
         }
     }

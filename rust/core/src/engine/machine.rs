@@ -122,7 +122,7 @@ impl Engine {
         let checks = Checks::new(config.rules.shared.clone(), config.rules.check_signatures);
         let line = Line::new(&config, &identity, cluster, hasher);
         let clock = Clock::new(moment.now, moment.unix_millis);
-        let life = line.life(EngineConfig::VERSIONS);
+        let life = line.life(config.rules.versions);
         let alive = Precedence::new(identity.incarnation, Status::Alive)?;
         let record = NodeRecord::sign_life(
             &identity.keys,
@@ -316,7 +316,7 @@ impl Engine {
             &self.identity.name,
             &self.identity.address.to_string(),
             &self.identity.place,
-            Some(&self.line.life(EngineConfig::VERSIONS)),
+            Some(&self.line.life(self.config.rules.versions)),
             self.identity.ticket.as_ref(),
         )?;
         let contact = Arc::new(Contact::of(&record));

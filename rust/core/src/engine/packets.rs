@@ -23,7 +23,7 @@ use std::sync::Arc;
 use super::contact::Contact;
 use super::line::{Line, OVERHEAD};
 use super::wire::Message;
-use super::{Engine, EngineConfig, Event, Output, Transmission};
+use super::{Engine, Event, Output, Transmission};
 use crate::{Error, NodeId, Opened};
 
 const MAGIC: [u8; 2] = *b"PC";
@@ -39,6 +39,10 @@ pub(super) const ANSWER_INTERVAL: f64 = 1.0;
 
 /// Own records so young may not have reached everybody, in seconds: they go in front of what is sent.
 const RECORD_SPREADS: f64 = 10.0;
+
+/// Why a record is refused, for the operator.
+const OLD: &str = "its record was issued too long ago, or its clock and the one here differ by hours";
+const VERSIONS_DIFFER: &str = "it speaks no version of the protocol that is spoken here";
 
 impl Engine {
     /// Takes a datagram or stream message.
@@ -69,7 +73,13 @@ impl Engine {
 
     fn receive_contact(&mut self, bytes: &[u8], stream: bool, output: &mut Output) -> Result<(), Error> {
         let (flags, body, rest) = self.read_contact(bytes)?;
-        let contact = self.candidate(body, output)?;
+        let contact = match self.candidate(body, output) {
+            Err(Error::Version) if flags & GREETING != 0 => {
+                self.let_hear_why(body, bytes.len(), output);
+                return Err(Error::Version);
+            }
+            candidate => candidate?,
+        };
         if contact.id == self.id {
             return Err(Error::StaleHello);
         }
@@ -123,24 +133,36 @@ impl Engine {
 
     /// Whether a checked record may be believed: its age, its admission, its version.
     pub(super) fn admit(&mut self, contact: &Contact, output: &mut Output) -> Result<(), Error> {
-        if self.config.rules.refuse_old && self.is_old(contact.issued_at) {
-            return Err(Error::Decode("the record was issued too long ago, or the clocks differ by hours"));
-        }
         if self.bans.contains_key(&contact.id) {
             return Err(Error::Decode("the node is banned"));
         }
         let (low, high) = contact.versions;
-        let (own_low, own_high) = EngineConfig::VERSIONS;
-        let why = if low > own_high || high < own_low {
-            Some("it speaks no version of the protocol that is spoken here")
+        let (own_low, own_high) = self.config.rules.versions;
+        let admission = &self.config.admission;
+        let (why, error) = if self.config.rules.refuse_old && self.is_old(contact.issued_at) {
+            (OLD, Error::Decode(OLD))
+        } else if let Some(why) = admission.refusal(contact, self.cluster, self.clock.unix_seconds()) {
+            (why, Error::Decode("the node is not admitted"))
+        } else if low > own_high || high < own_low {
+            (VERSIONS_DIFFER, Error::Version)
         } else {
-            self.config.admission.refusal(contact, self.cluster, self.clock.unix_seconds())
+            return Ok(());
         };
-        let Some(why) = why else { return Ok(()) };
-        if self.seeds.may_complain(self.clock.now) {
+        // What an earlier life has written down may be of any age.
+        if !self.restoring && self.seeds.may_complain(self.clock.now) {
             output.events.push(Event::Refused { node: contact.id, why });
         }
-        Err(Error::Decode("the node is not admitted"))
+        Err(error)
+    }
+
+    /// Answers a greeting of somebody who would be let in but for its version: from this node's record it sees the same, and can
+    /// tell its operator.
+    fn let_hear_why(&mut self, body: &[u8], received: usize, output: &mut Output) {
+        if let Ok(contact) = self.checks.contact(body)
+            && self.line.establish(&contact, self.cluster).is_ok()
+        {
+            self.answer_greeting(&contact, received, output);
+        }
     }
 
     /// Whether a record of this time of issue is too far from now to be believed of anybody.
