@@ -21,7 +21,8 @@ impl Engine {
         let records = self.lies(&subject, incarnation);
         for index in self.fanout.select(members.len(), 4) {
             self.send(&members[index], &Message::Gossip { records: &records }, output);
-            // A forged signature ends what comes after it, so it goes alone.
+            // What is malformed and what is forged ends what comes after it, so each goes alone.
+            self.send(&members[index], &Message::Gossip { records: &beyond(&subject) }, output);
             if let Some(forged) = self.forged(&subject, incarnation) {
                 self.send(&members[index], &Message::Gossip { records: &forged }, output);
             }
@@ -49,4 +50,12 @@ impl Engine {
         record::write(&mut records, record::KIND_NODE, &body);
         Some(records)
     }
+}
+
+/// A status at the largest number that eight bytes hold, which is no incarnation.
+fn beyond(subject: &NodeId) -> Vec<u8> {
+    let mut records = Vec::new();
+    let body = [&subject.as_bytes()[..], &u64::MAX.to_le_bytes()].concat();
+    record::write(&mut records, record::KIND_STATUS, &body);
+    records
 }

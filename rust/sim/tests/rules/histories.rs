@@ -135,6 +135,61 @@ pub(crate) fn a_trace_replayed_after_two_days_changes_nothing(broken: Break) -> 
     if before == after && before.1 == 1 { Ok(()) } else { Err(format!("{before:?} became {after:?}")) }
 }
 
+/// A member dies and is buried seven hours later; then all wall clocks are set back by three, so that its record is no longer
+/// old, and all that it ever sent is replayed: it stays buried.
+pub(crate) fn the_buried_stay_buried(broken: Break) -> Verdict {
+    let mut config = configuration(None, false);
+    broken(&mut config.rules);
+    (config.probe_interval, config.heal_interval) = (60.0, 1_800.0); // hours in a moment
+    let mut world = World::new(config, LinkQuality::default(), 4, 1, 11);
+    world.capture = Some(Vec::new());
+    let (seed, late) = (world.nodes[0].address, world.nodes[3].id);
+    for node in 0..4 {
+        world.start(node).unwrap();
+        world.command(node, Command::Join(vec![seed]), &mut |_| {});
+    }
+    world.run(300.0, &mut |_| {});
+    let trace = world.capture.take().unwrap();
+    world.crash(3);
+    world.run(7.0 * 3_600.0, &mut |_| {});
+    let known = |world: &World| {
+        (0..3).filter(|node| world.nodes[*node].engine.as_ref().unwrap().status(&late).is_some()).count()
+    };
+    if known(&world) > 0 {
+        return Err(format!("{} have not buried it", known(&world)));
+    }
+    for node in 0..3 {
+        world.nodes[node].clock_error = -3.0 * 3_600.0;
+    }
+    for (node, stream, bytes) in trace.iter().filter(|(node, ..)| *node != 3) {
+        world.inject(*node, seed, bytes, *stream, &mut |_| {});
+    }
+    world.run(7.0 * 3_600.0 + 10.0, &mut |_| {});
+    if known(&world) == 0 { Ok(()) } else { Err(format!("{} know it again", known(&world))) }
+}
+
+/// A liar says of others that they are at incarnations that they never took: nobody believes a word.
+pub(crate) fn nobody_raises_the_incarnation_of_another(broken: Break) -> Verdict {
+    let mut world = world(6, 12, broken);
+    world.liars = vec![2];
+    begin(&mut world);
+    world.run(33.0, &mut |_| {});
+    for observer in 0..6 {
+        let engine = world.nodes[observer].engine.as_ref().unwrap();
+        if observer != 2 && engine.counters().refused == 0 {
+            return Err(format!("{observer} has refused nothing"));
+        }
+        for subject in 0..6 {
+            let own = world.nodes[subject].engine.as_ref().unwrap().incarnation();
+            let seen = engine.incarnation_of(&world.nodes[subject].id);
+            if observer != 2 && seen.is_none_or(|seen| seen > own) {
+                return Err(format!("{observer} sees {subject} at {seen:?}, it is at {own}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A seed that starts later and knows nobody is found.
 pub(crate) fn a_seed_that_starts_later_is_found(broken: Break) -> Verdict {
     let mut world = world(5, 7, broken);

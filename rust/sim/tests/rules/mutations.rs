@@ -4,7 +4,7 @@ use super::histories::{self, Break, Rule};
 
 #[test]
 fn every_broken_rule_is_noticed() {
-    let mutants: [(&str, Break, Rule); 12] = [
+    let mutants: [(&str, Break, Rule); 13] = [
         ("signatures are not checked", |r| r.check_signatures = false, histories::two_liars_evict_nobody),
         (
             "foreign incarnations are accepted",
@@ -32,6 +32,7 @@ fn every_broken_rule_is_noticed() {
         ),
         ("pauses are not noticed", |r| r.pause_guard = false, histories::a_stopped_process_blames_nobody),
         ("partitions kill", |r| r.brake = false, histories::a_partition_kills_nobody),
+        ("the buried may come back", |r| r.tombstones = false, histories::the_buried_stay_buried),
         (
             "incarnations are not reserved",
             |r| r.reserve_incarnations = false,
