@@ -216,28 +216,125 @@ impl Writer {
     }
 
     fn save(&mut self, view: &[u8]) -> Result<(), Failure> {
+        if self.failed {
+            // A log is in doubt for good when it could not be forced to the disk. Opening it writes once more what can be read.
+            let _ = self.log.close(); // it has failed already
+            self.log = Log::open(self.log.path(), Policy::Interval, INTERVAL, self.salt, 1)?.0;
+        }
         let state = SavedState { snapshot: view.to_vec(), seq: self.log.next_seq().saturating_sub(1) };
         locked(&self.store).save(&state)?;
         self.viewed = view.len() as u64;
         self.log.reset(self.salt)
     }
 
-    /// Tells the first failure of a row, and has the gap closed when the disk works again.
+    /// Tells the first failure of a row. Until the disk works again the whole view is offered to it, with each tick of the node:
+    /// that closes the gap, too.
     fn note(&mut self, done: Result<(), Failure>, task: &Task) {
         match done {
             Err(failure) => {
                 if let Task::Append(records) = task {
                     self.desk.lost.fetch_add(records.len() as u64, Relaxed);
                 }
+                self.desk.wants_view.store(true, Relaxed);
                 if !std::mem::replace(&mut self.failed, true) {
                     self.events.push(Notice::LogFailed(failure.to_string()));
                 }
             }
-            Ok(()) if self.failed => {
-                self.failed = false;
-                self.desk.wants_view.store(true, Relaxed);
-            }
-            Ok(()) => {}
+            Ok(()) if matches!(task, Task::View(_)) => self.failed = false,
+            Ok(()) => {} // a failure of before has left a gap
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicUsize;
+
+    /// A directory of its own, which goes away with it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            static COUNT: AtomicUsize = AtomicUsize::new(0);
+            let name = format!("palaver-disk-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+            Self(std::env::temp_dir().join(name))
+        }
+
+        fn open(&self) -> (Disk, Vec<u8>) {
+            let (disk, memory) = Disk::open(&self.0, 7, Arc::new(EventQueue::new(4).unwrap())).unwrap();
+            (disk, memory.records)
+        }
+
+        fn log_length(&self) -> u64 {
+            self.0.join("membership.log").metadata().unwrap().len()
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn await_wish(disk: &Disk) {
+        while !disk.wants_view() {
+            std::thread::yield_now(); // the writer is on its way
+        }
+    }
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn what_is_appended_comes_back_in_order() {
+        let place = Place::new();
+        let (disk, before) = place.open();
+        assert_eq!(before, b"");
+        disk.append(b"one".to_vec());
+        disk.append(vec![b'.'; 3 * palaver_core::LogWriter::MAX_CHANGE]);
+        disk.append(b"two".to_vec());
+        disk.close();
+        let (_disk, after) = place.open();
+        assert_eq!(after.len(), 6 + 3 * palaver_core::LogWriter::MAX_CHANGE);
+        assert!(after.starts_with(b"one.") && after.ends_with(b".two"));
+    }
+
+    #[test]
+    fn a_disk_that_hangs_loses_a_bounded_queue_and_gets_the_whole_view_when_it_goes_on() {
+        let place = Place::new();
+        let (disk, _) = place.open();
+        let store = Arc::clone(&disk.store);
+        let hangs = locked(&store); // the writer waits for it in its next task
+        disk.save(b"old view".to_vec());
+        let appended = 2 * BOUND / MIB + 1; // it may take what waits once, before it hangs
+        for _ in 0..appended {
+            disk.append(vec![1; MIB]);
+        }
+        assert!(disk.lost() >= MIB as u64);
+        assert!(locked(&disk.desk.work).bytes <= BOUND);
+        assert!(!disk.wants_view(), "not while it hangs");
+        drop(hangs);
+        await_wish(&disk);
+        disk.save(b"view".to_vec());
+        disk.append(b" and later".to_vec());
+        disk.close();
+        assert_eq!(place.open().1, b"view and later");
+    }
+
+    #[test]
+    fn a_long_log_is_replaced_by_the_view() {
+        let place = Place::new();
+        let (disk, _) = place.open();
+        for _ in 0..6 {
+            disk.append(vec![2; MIB]);
+        }
+        await_wish(&disk);
+        assert!(place.log_length() > LONG);
+        disk.save(b"view".to_vec());
+        disk.close();
+        assert!(place.log_length() < 1_000);
+        let (_disk, after) = place.open();
+        assert_eq!(after, b"view");
     }
 }
