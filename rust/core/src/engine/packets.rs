@@ -81,10 +81,20 @@ impl Engine {
             candidate => candidate?,
         };
         if contact.id == self.id {
+            let own = &self.own.contact;
+            let twin = contact.exchange != own.exchange && contact.epoch >= own.epoch;
+            if twin && self.seeds.may_complain(self.clock.now) {
+                output.events.push(Event::IdentityConflict);
+            }
             return Err(Error::StaleHello);
         }
-        // Where a later life of this node is known, whoever relays or replays an earlier one learns nothing.
-        self.line.establish(&contact, self.cluster)?;
+        // Where a later life of a node is known, whoever relays or replays an earlier one learns nothing.
+        if let Err(error) = self.line.establish(&contact, self.cluster) {
+            if error == Error::StaleHello {
+                self.tell_of_later_life(&contact, bytes.len(), output);
+            }
+            return Err(error);
+        }
         if flags & GREETING != 0 {
             self.answer_greeting(&contact, bytes.len(), output);
             return Ok(());
@@ -184,6 +194,17 @@ impl Engine {
         }
     }
 
+    /// Sends who is at an address the record that counts under its key: of another process, or of a life it has forgotten.
+    fn tell_of_later_life(&mut self, earlier: &Contact, received: usize, output: &mut Output) {
+        let Some(later) = self.contacts.get(&earlier.id).map(Arc::clone) else { return };
+        let Some(address) = earlier.address else { return };
+        let packet = self.contact_head(GREETING, later.bytes());
+        let other = later.epoch >= earlier.epoch && later.exchange != earlier.exchange;
+        if other && packet.len() <= received && self.may_answer(&earlier.id) {
+            self.transmit(address, packet, false, output);
+        }
+    }
+
     /// Whether `id` may be told something unasked; then it counts as told.
     pub(super) fn may_answer(&mut self, id: &NodeId) -> bool {
         let now = self.clock.now;
@@ -198,7 +219,7 @@ impl Engine {
 
     /// Greets an address whose owner is unknown.
     pub(super) fn greet(&mut self, address: SocketAddr, output: &mut Output) {
-        let mut packet = self.contact_head(GREETING);
+        let mut packet = self.contact_head(GREETING, self.own.contact.bytes());
         packet.resize(packet.len().max(GREETING_BYTES), 0);
         self.transmit(address, packet, false, output);
     }
@@ -247,8 +268,7 @@ impl Engine {
         self.config.packet_bytes.saturating_sub(OVERHEAD)
     }
 
-    fn contact_head(&self, flags: u8) -> Vec<u8> {
-        let body = self.own.contact.bytes();
+    fn contact_head(&self, flags: u8, body: &[u8]) -> Vec<u8> {
         let mut packet = Vec::with_capacity(GREETING_BYTES.max(HEAD + body.len() + 128));
         packet.extend_from_slice(&MAGIC);
         packet.extend_from_slice(&[VERSION, flags]);
@@ -259,7 +279,7 @@ impl Engine {
     }
 
     fn in_front(&self, sealed: &[u8]) -> Vec<u8> {
-        let mut packet = self.contact_head(0);
+        let mut packet = self.contact_head(0, self.own.contact.bytes());
         packet.extend_from_slice(sealed);
         packet
     }
