@@ -11,7 +11,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "reliability.md"
-GROUPS = {"Handshake", "Frames", "Messages", "Tokens", "Process and disk"}
+GROUPS = {"Handshake", "Frames", "Messages", "Tokens", "Gossip", "Process and disk"}
 
 
 def rows() -> list[tuple[str, str, str, str]]:

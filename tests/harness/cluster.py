@@ -77,8 +77,10 @@ class ProcessCluster:
         self._stack = stack
         self.nodes: dict[str, ClusterNode] = {}
 
-    def start(self, name: str, *flags: str, join: bool = True, state: str | None = None) -> ClusterNode:
-        """Starts one; the same `state` is the same disk. A node of that name must have ended."""
+    def start(
+        self, name: str, *flags: str, join: bool = True, state: str | None = None, more: str = ""
+    ) -> ClusterNode:
+        """Starts one; the same `state` is the same disk, `more` is TOML. A node of that name must have ended."""
         others = [node for node in self.nodes.values() if node.name != name and node.process.poll() is None]
         seeds = ("--join", others[0].gossip) if join and others else ()
         directory = self.directory / (state or name)
@@ -86,7 +88,7 @@ class ProcessCluster:
         process = self._stack.enter_context(
             serving_process(
                 directory,
-                "",
+                more,
                 *("--set", "cluster.enabled=true", "--set", "cluster.port=0", "--set", f"node.name={name}"),
                 *("--set", f"http.admin_token={ADMIN}", *seeds, *flags),
             )

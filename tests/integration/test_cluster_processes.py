@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import socket
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from harness.cluster import ClusterNode, ProcessCluster, alive_of, process_cluster, until
+from harness.cluster import ADMIN, ClusterNode, ProcessCluster, alive_of, process_cluster, until
+from harness.command import palaver
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,6 +51,20 @@ def test_a_stopped_process_is_back_when_it_goes_on(tmp_path: Path) -> None:
         for node in others:
             assert not {"unreachable", "dead"}.intersection(victim.seen(node.node_id))
             assert node.view()["incarnation"] == before[node.name]
+
+
+def test_a_process_that_was_stopped_for_five_seconds_is_dead_to_nobody(tmp_path: Path) -> None:
+    with process_cluster(tmp_path, "abcde") as cluster:
+        victim = cluster.nodes["e"]
+        victim.process.send_signal(signal.SIGSTOP)
+        went_on = time.monotonic() + 5.0
+        others = [cluster.nodes[name] for name in "abcd"]
+        until(lambda: all("unreachable" in node.seen(victim.node_id) for node in others))
+        until(lambda: time.monotonic() >= went_on)
+        victim.process.send_signal(signal.SIGCONT)
+        until(cluster.settled)
+        for node in others:
+            assert "dead" not in node.seen(victim.node_id)
 
 
 def test_a_restart_with_its_disk_is_the_same_node_and_needs_no_seed(tmp_path: Path) -> None:
@@ -123,6 +140,45 @@ def test_an_unreachable_member_can_be_declared_dead_and_a_living_one_cannot(tmp_
         path = f"/v1/cluster/members/{other.node_id}/force-leave"
         assert node.post(path)["status"] == "alive"
         assert alive_of(node) == {"a", "b", "c"}
+
+
+def test_an_operator_has_a_member_that_does_not_answer_treated_as_dead(tmp_path: Path) -> None:
+    """Half of eight are stopped: deaths are held, and that one is dead is the operator's word."""
+    with process_cluster(tmp_path, "abcdefgh") as cluster:
+        node = cluster.nodes["a"]
+        stopped = [cluster.nodes[name] for name in "efgh"]
+        for each in stopped:
+            each.process.send_signal(signal.SIGSTOP)
+        until(lambda: all("unreachable" in node.seen(each.node_id) for each in stopped))
+        until(lambda: node.view()["partitionSuspected"])
+        told = palaver("force-leave", "e", "--url", node.http, "--admin-token", ADMIN)
+        assert "dead" in told
+        for name in "abcd":
+            until(lambda name=name: cluster.nodes[name].statuses()["e"] == "dead")
+        for each in stopped[1:]:
+            assert "dead" not in node.seen(each.node_id)
+            each.process.send_signal(signal.SIGCONT)
+        until(lambda: alive_of(node) == set("abcdfgh"))
+        stopped[0].process.send_signal(signal.SIGCONT)
+        until(cluster.settled)
+
+
+def test_a_cluster_speaks_ipv6(tmp_path: Path) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with process_cluster(tmp_path) as cluster:
+        for name in "abc":
+            node = cluster.start(name, "--set", "cluster.host=::1")
+            assert node.gossip.startswith("[::1]:")
+        until(cluster.settled)
+        cluster.nodes["c"].process.kill()
+        cluster.nodes["c"].process.wait()
+        for name in "ab":
+            node = cluster.nodes[name]
+            until(lambda node=node: node.statuses()["c"] in ("unreachable", "dead"))
 
 
 def test_the_metrics_and_the_members_show_the_vitals_of_all(tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ def test_a_thousand_nodes_that_come_and_go_end_with_one_view() -> None:
     faults = ""
     for at in range(5, 25, 5):
         faults += f"[[faults]]\nkind = 'crash'\nat = {at}\nnodes = 10\nrestart_after = 8\n"
-        faults += f"[[faults]]\nkind = 'crash'\nat = {at + 1}\nnodes = 5\nrestart_after = 12\nlose_disk = true\n"
+        faults += (
+            f"[[faults]]\nkind = 'crash'\nat = {at + 1}\nnodes = 5\nrestart_after = 12\nlose_disk = true\n"
+        )
     found = survived("churn", 1_000, 240, faults)
     assert found["evicted"] <= 4 * 5, "who has lost its disk comes back as somebody else"
     assert found["one_view"] < 120

@@ -101,7 +101,7 @@ def test_packets_carried_by_hand_make_a_cluster_which_misses_who_is_silent() -> 
         assert Joined() in node.drain()
     nodes[0].drain()
     *others, silent = nodes
-    network.run(10.0, without=(silent,))
+    network.run(16.0, without=(silent,))
     assert {node.membership[silent.node_id][1] for node in others} == {"dead"}
     changes = [
         change for event in others[0].drain() if isinstance(event, ViewChanged) for change in event.changes
