@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Iterator
+
 from msgspec import Struct
 
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event
+
 
 class Entry(Struct, eq=False, gc=False):
     """One event with its number and its audience; its body is encoded at most once per encoding."""
