@@ -61,9 +61,13 @@ class Since:
         ]
 
 
+PATIENCE = 180.0
+"""Seconds: a host that hears little goes on refuting for up to a minute before all have seen it out."""
+
+
 def all_learn(since: Since, nodes: Iterable[HostNode], about: HostNode, belief: str) -> None:
     for node in nodes:
-        until(lambda node=node: belief in since.learned(node, about))
+        until(lambda node=node: belief in since.learned(node, about), PATIENCE)
 
 
 def nobody_blames(since: Since, nodes: list[HostNode]) -> None:
@@ -126,7 +130,7 @@ def test_a_host_that_hears_nothing_or_little_is_out_and_takes_nobody_with_it(
     nobody_blames(since, others)
     cluster.network.mend()
     # One view again, in which it may be damped: with little of what it heard it has refuted, and gone again.
-    until(lambda: cluster.settled(but=FAILED))
+    until(lambda: cluster.settled(but=FAILED), PATIENCE)
     nobody_blames(since, others)
 
 
@@ -138,7 +142,7 @@ def test_a_rolling_restart_blames_nobody(cluster: HostCluster) -> None:
         assert old.running.ended()[0] == 0
         all_learn(since, cluster.alive, old, "left")
         assert cluster.start(host).node_id == old.node_id
-        until(lambda: cluster.settled(but=FAILED))
+        until(lambda: cluster.settled(but=FAILED), PATIENCE)
     nobody_blames(since, cluster.alive)
 
 
