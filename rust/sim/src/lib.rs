@@ -9,6 +9,7 @@ pub mod promises;
 mod recording;
 mod run;
 mod scenario;
+mod sim_node;
 mod timeline;
 mod world;
 
@@ -18,4 +19,5 @@ pub use network::{LinkQuality, NodeLinks};
 pub use recording::Recording;
 pub use run::{Options, configuration, run};
 pub use scenario::{Bar, Compared, Fault, Of, Rival, Scenario, Share, Start};
-pub use world::{Disk, EPOCH_MILLIS, START, SimNode, Told, World};
+pub use sim_node::{Disk, SimNode};
+pub use world::{EPOCH_MILLIS, START, Told, World};

@@ -4,17 +4,18 @@
 //! same seed gives the same history, byte for byte.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use palaver_core::engine::{
     Command, Engine, EngineConfig, Event, Identity, Input, LogRecord, Moment, Output, Sealing, SharedChecks,
 };
-use palaver_core::{Error, KeyManager, NodeId, NodeMetadata, Time, first_incarnation};
+use palaver_core::{Error, KeyManager, NodeMetadata, Time, first_incarnation};
 
 use crate::chance::Chance;
-use crate::network::{self, LinkQuality, NodeLinks};
+use crate::network::{self, LinkQuality};
 use crate::recording::Recording;
+use crate::sim_node::{Arrival, Disk, SimNode};
 
 /// Where virtual time begins, in seconds; Unix time begins at [`EPOCH_MILLIS`].
 pub const START: f64 = 1_000.0;
@@ -33,52 +34,6 @@ pub struct Told<'a> {
     pub node: usize,
     /// What.
     pub event: &'a Event,
-}
-
-/// A node, running or not.
-#[derive(Debug)]
-pub struct SimNode {
-    /// The engine, if the process runs.
-    pub engine: Option<Engine>,
-    /// Who it is in this life.
-    pub id: NodeId,
-    /// Where it is reached.
-    pub address: SocketAddr,
-    /// What is wrong with its links.
-    pub links: NodeLinks,
-    /// Until when it does nothing.
-    pub blocked_until: f64,
-    /// Until when what it sends and receives is held up, while its timers go on.
-    pub muffled_until: f64,
-    /// By how many seconds its wall clock is wrong.
-    pub clock_error: f64,
-    /// Everything takes this much longer on it, in seconds.
-    pub slowness: f64,
-    /// What it has written to its disk.
-    pub disk: Disk,
-    /// How often its disk was replaced: each time it is somebody else.
-    pub lost_disks: u32,
-    key: [u8; 32],
-    place: NodeMetadata,
-    starts: u32,
-    waiting: VecDeque<Arrival>,
-    wake: f64,
-}
-
-/// What survives a restart.
-#[derive(Debug, Default, Clone)]
-pub struct Disk {
-    /// The reserved incarnation.
-    pub ceiling: Option<u64>,
-    /// Records for `Restore`.
-    pub membership: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-struct Arrival {
-    from: SocketAddr,
-    bytes: Vec<u8>,
-    stream: bool,
 }
 
 #[derive(Debug)]
@@ -160,23 +115,7 @@ impl World {
         let (high, low) = ((index / 65_536) as u8, (index % 65_536) as u16);
         let ip = Ipv4Addr::new(10, high, (low >> 8) as u8, low as u8);
         let key = self.key(index, 0);
-        self.nodes.push(SimNode {
-            engine: None,
-            id: KeyManager::from_seed(&key).node_id(),
-            address: SocketAddr::from((ip, PORT)),
-            links: NodeLinks { zone, ..NodeLinks::default() },
-            blocked_until: 0.0,
-            muffled_until: 0.0,
-            clock_error: 0.0,
-            slowness: 0.0,
-            disk: Disk::default(),
-            lost_disks: 0,
-            key,
-            place,
-            starts: 0,
-            waiting: VecDeque::new(),
-            wake: f64::INFINITY,
-        });
+        self.nodes.push(SimNode::new(SocketAddr::from((ip, PORT)), zone, key, place));
     }
 
     fn key(&self, index: usize, disk: u32) -> [u8; 32] {
