@@ -37,6 +37,7 @@ mod certificate;
 mod checks;
 mod config;
 mod contact;
+mod death;
 mod flap;
 mod heal;
 mod health;
