@@ -54,6 +54,7 @@ __all__ = [
     "json_shape",
     "node_id_of",
     "rendezvous",
+    "send_all",
     "sign_ban",
     "sign_ticket",
     "simulate",
@@ -1127,6 +1128,15 @@ def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> lis
     node is first with a probability proportional to its weight (0 to 2**32 - 1, 0 never); one that comes or
     goes moves only the keys it gains or loses. O(n): ask again only when the members change. Raises
     ArgumentError for a bad id, weight or count.
+    """
+
+def send_all(descriptors: list[int], pieces: list[bytes], /) -> list[tuple[int, int]]:
+    """Writes a piece to each of several connected sockets, without waiting (send(2) with MSG_DONTWAIT).
+
+    Returns which pieces were not taken whole, and how many bytes of each were: (index, bytes). What failed counts as
+    nothing taken; whoever owns the socket will meet the error there. A negative descriptor takes nothing.
+
+    The caller sees to it that each descriptor is open, and that nothing written before still waits elsewhere.
     """
 
 def node_id_of(public_key: bytes) -> str:

@@ -10,7 +10,7 @@ from palaver.gateway.close_codes import ABNORMAL, Close, may_be_sent
 from palaver.gateway.drain import Drain
 from palaver.gateway.frame_reader import FrameReader
 from palaver.gateway.frames import BINARY, PING, PONG, TEXT, close_frame, control_frame
-from palaver.gateway.outbox import Outbox
+from palaver.gateway.outbox import WRITE_BYTES, Outbox
 from palaver.gateway.pull import Inbox
 from palaver.gateway.pulse import Pulse, pulse
 from palaver.gateway.table import ConnectionTable
@@ -52,6 +52,7 @@ class WebSocketConnection:
         "bearer",
         "binary",
         "corked",
+        "descriptor",
         "host",
         "id",
         "inbox",
@@ -76,6 +77,7 @@ class WebSocketConnection:
         self.authenticated = False
         self.wheel_slot = -1
         self.inbox: Inbox | None = None
+        self.descriptor = -1
         self._table = table
         self._transport = transport
         self._reader = FrameReader.of(self, table)
@@ -146,8 +148,12 @@ class WebSocketConnection:
         """What waits for the client here: the outbox, and what the transport could not write yet."""
         return self._outbox.size + (self._transport.get_write_buffer_size() if self._blocked else 0)
 
-    def attach(self) -> Antechamber:
-        """Takes the socket over from the handshake; what came with it is to be given to the Antechamber."""
+    def attach(self, descriptor: int) -> Antechamber:
+        """Takes the socket over from the handshake; what came with it is to be given to the Antechamber.
+
+        `descriptor` is the socket's, negative where only the transport may write to it (TLS).
+        """
+        self.descriptor = descriptor
         table = self._table
         # So that `_blocked` says whether anything is left. Not 0: a TLS transport pauses *at* its limit, so with nothing left.
         self._transport.set_write_buffer_limits(high=1, low=0)
@@ -171,13 +177,30 @@ class WebSocketConnection:
         while outbox.size and not self._blocked:
             piece = outbox.take()
             self._table.counters.bytes_out += len(piece)
-            try:
-                self._transport.write(piece)
-            except RuntimeError:  # closed underneath us: `lost` is on its way
-                outbox.clear()
-                return
+            self.write(piece)
         if self._peer_done and not (outbox.size or self._blocked):
             self._shut_down()
+
+    def take(self) -> bytes | None:
+        """What may go straight to the descriptor; None where there is nothing, or the transport has to be asked."""
+        outbox = self._outbox
+        if (
+            self.descriptor < 0
+            or self._blocked
+            or self._peer_done
+            or not 0 < outbox.size <= WRITE_BYTES
+            or self._transport.is_closing()
+        ):
+            self.flush()
+            return None
+        return outbox.take()
+
+    def write(self, piece: bytes) -> None:
+        """Gives the transport what the descriptor did not take."""
+        try:
+            self._transport.write(piece)
+        except RuntimeError:  # closed underneath us: `lost` is on its way
+            self._outbox.clear()
 
     def abort(self) -> None:
         """Tears the socket down without another word."""

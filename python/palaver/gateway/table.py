@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from palaver.core import send_all
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.pulse import BEATS_PER_PING
@@ -30,7 +31,11 @@ class Socket(Due, Connection, Protocol):
     @property
     def queued_bytes(self) -> int: ...
 
-    def flush(self) -> None: ...
+    descriptor: int
+
+    def take(self) -> bytes | None: ...
+
+    def write(self, piece: bytes) -> None: ...
 
     def abort(self) -> None: ...
 
@@ -101,8 +106,17 @@ class ConnectionTable:
 
     def _flush_all(self) -> None:
         dirty, self._dirty = self._dirty, []
+        sockets: list[Socket] = []
+        pieces: list[bytes] = []
         for socket in dirty:
-            socket.flush()
+            piece = socket.take()
+            if piece is not None:
+                sockets.append(socket)
+                pieces.append(piece)
+        self.counters.bytes_out += sum(map(len, pieces))
+        # Straight to the descriptors in one call: the way through the transports, one by one, takes 1 µs each.
+        for index, taken in send_all([socket.descriptor for socket in sockets], pieces):
+            sockets[index].write(pieces[index][taken:])
 
     def admit_half_open(self, entry: Due, address: str, shared: bool) -> bool:
         """Counts a socket before its handshake; False if there are too many. A `shared` address is a proxy's."""

@@ -36,6 +36,7 @@ class HalfOpen(asyncio.BufferedProtocol):
     __slots__ = (
         "_answered",
         "_connected",
+        "_descriptor",
         "_head",
         "_opening",
         "_peer",
@@ -58,12 +59,14 @@ class HalfOpen(asyncio.BufferedProtocol):
         self._opening: asyncio.Task[Any] | None = None
         self._policy = policy
         self._connected = connected
+        self._descriptor = -1
         self._head = bytearray()
         self._answered = False
         self.wheel_slot = -1
 
     def open(self, client: socket.socket, secure: ssl.SSLContext | None) -> None:
         """Begins with an accepted socket; closes it where there are too many half-open ones."""
+        self._descriptor = -1 if secure else client.fileno()
         table = self._table
         if not table.admit_half_open(self, self._peer, self._policy.is_proxy(self._peer)):
             table.counters.refused[_NO_ANSWER] += 1
@@ -158,7 +161,7 @@ class HalfOpen(asyncio.BufferedProtocol):
         connection = WebSocketConnection(
             self._table, transport, upgrade.address, upgrade.bearer, upgrade.host
         )
-        antechamber = connection.attach()
+        antechamber = connection.attach(self._descriptor)
         self._connected(connection)
         if rest:
             antechamber.take(memoryview(rest))

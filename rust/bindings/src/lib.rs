@@ -26,6 +26,7 @@ mod placement;
 mod production_node;
 mod replay;
 mod simulate;
+mod sockets;
 mod state_store;
 mod strategy;
 mod text;
@@ -70,6 +71,8 @@ mod _native {
     use crate::replay::ReplayGuard;
     #[pymodule_export]
     use crate::simulate::{simulate, simulation_scenarios};
+    #[pymodule_export]
+    use crate::sockets::send_all;
     #[pymodule_export]
     use crate::state_store::{State, StateStore};
     #[pymodule_export]
