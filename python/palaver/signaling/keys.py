@@ -28,6 +28,8 @@ _READERS: Final = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OK
 class Key(Struct, frozen=True):
     material: Any
     algorithm: str
+    prepared: Any
+    """The material as the algorithm takes it; made once, for it takes longer than to verify with it."""
 
 
 Keys = Mapping[str, Key]
@@ -58,7 +60,10 @@ def _load_key(key_id: str, text: str, weak: bool) -> Key:
     if "-----BEGIN" not in text:
         if len(text.encode()) < (1 if weak else MIN_SECRET_BYTES):
             raise SettingsError(f"auth.keys.{key_id}: a secret needs at least {MIN_SECRET_BYTES} bytes")
-        return Key(text, "HS256")
+        try:
+            return Key(text, "HS256", jwt.get_algorithm_by_name("HS256").prepare_key(text))
+        except jwt.InvalidKeyError as error:
+            raise SettingsError(f"auth.keys.{key_id}: this is no secret: {error}") from None
     try:
         public = load_pem_public_key(text.encode())
     except ValueError as error:
@@ -104,9 +109,9 @@ def _published_key(fields: dict[str, Any]) -> Key | None:
 def _bind(public: object) -> Key | None:
     """The key with the one algorithm that it is good for here; None for other curves and short RSA keys."""
     if isinstance(public, Ed25519PublicKey):
-        return Key(public, "EdDSA")
+        return Key(public, "EdDSA", public)
     if isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1):
-        return Key(public, "ES256")
+        return Key(public, "ES256", public)
     if isinstance(public, RSAPublicKey) and public.key_size >= 2048:
-        return Key(public, "RS256")
+        return Key(public, "RS256", public)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
@@ -22,6 +23,7 @@ MAX_TOKEN_BYTES: Final = 16 * 1024
 CACHED_TOKENS: Final = 10_000
 # Header parameters that would let a token say how to verify it (RFC 8725 § 3.10), or demand what we do not know.
 REFUSED_HEADERS: Final = ("crit", "jku", "jwk", "x5u", "x5c")
+_JWS: Final = jwt.PyJWS()
 
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 
@@ -129,35 +131,31 @@ class TokenVerifier:
 
     def _authentic(self, token: str) -> tuple[_Payload, str]:
         try:
-            header = jwt.get_unverified_header(token)
-            unverified = jwt.decode(token, options={"verify_signature": False})
+            # Read once: what `jwt.decode` reads again, and the key that it prepares each time, take 90 of 116 µs.
+            parts = _JWS.decode_complete(token, options={"verify_signature": False})
+            header, unverified = parts["header"], json.loads(parts["payload"])
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise ProtocolError("token_invalid", "the token is not a JWT") from None
+        if not isinstance(unverified, dict):
+            raise ProtocolError("token_invalid", "the token is not a JWT")
         refused = [name for name in REFUSED_HEADERS if name in header]
         if refused:
             raise ProtocolError("token_invalid", f"the token's header must not have {refused[0]}")
         key, key_id = self._key_of(header.get("kid"), unverified.get("iss"))
+        if header.get("alg") != key.algorithm:
+            raise ProtocolError("token_invalid", f"this key signs with {key.algorithm} only")
+        if not self._signed(token, parts["signature"], key):
+            raise ProtocolError("token_invalid", "the token's signature does not verify")
         try:
-            payload = jwt.decode(
-                token,
-                key.material,
-                algorithms=[key.algorithm],
-                options={
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                    "verify_aud": False,
-                    "verify_sub": False,
-                    "verify_jti": False,
-                },
-            )
-            return _checked(msgspec.convert(payload, _Payload)), key_id
-        except jwt.InvalidAlgorithmError:
-            raise ProtocolError("token_invalid", f"this key signs with {key.algorithm} only") from None
-        except jwt.PyJWTError:
-            raise ProtocolError("token_invalid", "the token's signature does not verify") from None
+            return _checked(msgspec.convert(unverified, _Payload)), key_id
         except msgspec.ValidationError as error:
             raise ProtocolError("token_invalid", f"the token's claims do not fit: {error}") from None
+
+    @staticmethod
+    def _signed(token: str, signature: bytes, key: Key) -> bool:
+        """Whether the key signed it, by its own algorithm, whatever the header says (RFC 8725 § 3.1)."""
+        algorithm = jwt.get_algorithm_by_name(key.algorithm)
+        return bool(algorithm.verify(token.rpartition(".")[0].encode(), key.prepared, signature))
 
     def _key_of(self, kid: object, issuer: object) -> tuple[Key, str]:
         """The key, and its id if it is one of ours; the empty id names none, so that no secret of ours prolongs the
