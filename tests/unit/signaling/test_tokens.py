@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from palaver.errors import SettingsError
 from palaver.protocol.errors import ProtocolError
 from palaver.settings import AuthSettings
+from palaver.signaling.keys import load_keys
 from palaver.signaling.tokens import TokenVerifier, mint
 
 SECRET = "a secret for tests, of more than 32 bytes"
@@ -190,3 +191,9 @@ def test_mint_makes_what_verify_takes() -> None:
     assert not claims.grants.admits("other")
     assert claims.grants.diag
     assert claims.grants.room_admin
+
+
+@pytest.mark.parametrize("text", ["ssh-rsa " + "A" * 40, '{"kty":"oct","k":"' + "A" * 43 + '"}'])
+def test_a_key_of_another_kind_is_no_secret(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"auth\.keys\.k: this is no secret"):
+        load_keys(AuthSettings(keys={"k": text}))
