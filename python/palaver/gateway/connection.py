@@ -51,7 +51,6 @@ class WebSocketConnection:
         "authenticated",
         "bearer",
         "binary",
-        "corked",
         "descriptor",
         "host",
         "id",
@@ -84,7 +83,6 @@ class WebSocketConnection:
         self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
         self._not_reading = 0  # the reasons
-        self.corked = False  # inside a read, whose last frame will flush
         self.is_open = True
         """Whether neither side has begun to close."""
         self._close_code = 0  # once it is not open
@@ -112,7 +110,7 @@ class WebSocketConnection:
             self._blocked or outbox.size + len(message) > table.settings.outbox_shed_bytes
         ) and not self._has_room(len(message), droppable):
             return False
-        if not outbox.push_message(BINARY if self.binary else TEXT, message) and not self.corked:
+        if not outbox.push_message(BINARY if self.binary else TEXT, message):
             table.flush_soon(self)
         table.counters.messages_out += 1
         return True
@@ -259,13 +257,9 @@ class WebSocketConnection:
 
     # --- what the frame reader calls ---
 
-    def uncork(self) -> None:
-        self.corked = False
-        if self._outbox.size or self._peer_done:
-            self.flush()
-
     def pong(self, payload: bytes) -> None:
         self._outbox.push_frame(control_frame(PONG, payload))
+        self._table.flush_soon(self)
 
     def peer_closed(self, close: Close) -> None:
         self._not_open(close.code)
@@ -275,6 +269,7 @@ class WebSocketConnection:
 
     def peer_answered(self) -> None:
         self._peer_done = True
+        self._table.flush_soon(self)
 
     def fail(self, code: CloseCode, why: str) -> None:
         """The peer broke a rule: CLOSE, and not another look at what it sends (§ 7.1.7)."""
@@ -285,11 +280,7 @@ class WebSocketConnection:
 
     def refused(self, code: CloseCode, why: str) -> None:
         self._drain()
-        self._table.loop.call_soon(self._fail_uncorked, code, why)
-
-    def _fail_uncorked(self, code: CloseCode, why: str) -> None:
-        self.corked = False  # there may have been no last frame
-        self.fail(code, why)
+        self._table.loop.call_soon(self.fail, code, why)
 
     def renewed(self, old: Any, new: Any) -> None:
         if not self._gone and self._transport.get_protocol() is old:
@@ -320,8 +311,7 @@ class WebSocketConnection:
         if peer_done:
             self._drain()
         self._read_again(_SLOW_READER | _FULL_INBOX)
-        if not self.corked:
-            table.flush_soon(self)
+        table.flush_soon(self)
 
     def _shut_down(self) -> None:
         """All is written and nothing more is expected.

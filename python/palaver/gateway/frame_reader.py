@@ -30,11 +30,7 @@ _SPARE_READERS = 64
 class Receiver(Connection, Protocol):
     """The connection that the reader reads for."""
 
-    corked: bool
-    """Set while frames come: what is sent meanwhile may wait for `uncork`."""
     is_open: bool
-
-    def uncork(self) -> None: ...
 
     def pong(self, payload: bytes) -> None:
         """A ping came."""
@@ -143,7 +139,6 @@ class FrameReader(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         receiver = self._receiver
-        receiver.corked = True
         self._heard = True
         kind = frame.msg_type
         if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
@@ -158,12 +153,10 @@ class FrameReader(WSListener):
             self._whole_message(frame)
         else:
             self._other_frame(frame, kind)
-        if frame.last_in_buffer:
-            receiver.uncork()
-            if frame.payload_size > _LARGE_PAYLOAD and not frame.tail_size:
-                # The parser holds no byte of a next frame.
-                old, self.parser = self.parser, self._new_parser()
-                receiver.renewed(old, self.parser)
+        if frame.payload_size > _LARGE_PAYLOAD and frame.last_in_buffer and not frame.tail_size:
+            # The parser holds no byte of a next frame.
+            old, self.parser = self.parser, self._new_parser()
+            receiver.renewed(old, self.parser)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.broken = True  # picows has done with this connection
