@@ -11,6 +11,7 @@ use palaver_core::engine::{
 };
 use palaver_core::{Beat, ClusterTag, IdHashBuilder, KeyManager, NodeMetadata, PairwiseLinks, Time, Vitals};
 use palaver_sim::{EPOCH_MILLIS, LinkQuality, Recording, START, World};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Counts the bytes that are in use.
 struct Counting;
@@ -69,10 +70,10 @@ fn moment(world: &World) -> Moment {
     Moment { now, unix_millis: EPOCH_MILLIS + (world.now() * 1_000.0) as u64 }
 }
 
-/// What this thread has computed (proc(5), schedstat): others on the machine do not count.
+/// What this thread has computed: others on the machine do not count.
 fn cpu_nanoseconds() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// How many beats a packet with the model of the cipher holds: kind 3, 119 bytes.
