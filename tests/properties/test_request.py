@@ -40,7 +40,7 @@ exchanges = st.fixed_dictionaries(
     optional={
         "transport": names,
         "direction": st.sampled_from(["p2p", "send", "up"]),
-        "sdp": sdps | st.integers(),
+        "sdp": sdps | st.integers(-(2**63), 2**63 - 1),
         "generation": numbers,
         "to": names,
         "candidates": st.lists(st.builds(dict, candidate=names) | names, max_size=3),

@@ -324,10 +324,13 @@ class WebSocketConnection:
         self._shutting = True
         self._drain()
         self._table.wheel.set(self, self._table.clock() + self._table.linger_seconds)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
+        if not self._transport.can_write_eof():
             self._transport.close()
+            return
+        try:
+            self._transport.write_eof()
+        except OSError:  # asyncio's own loop says here that the peer has gone; nobody else may suffer for it
+            self.abort()
 
     def _drain(self) -> None:
         if not self._gone and not isinstance(self._transport.get_protocol(), Drain):
