@@ -51,7 +51,7 @@ class Palaver:
 
     def measure(self, name: str, scenario: Scenario) -> tuple[Figures, Measurement]:
         measured = carried_out(Runner(self.plan(scenario), ServerProcess(self.pid)))
-        figures = figures_of(name, self.url, scenario, measured, self.pid)
+        figures = figures_of(name, self.url, scenario, measured, [self.pid])
         for note in figures.notes:
             say(f"  note of {name}: {note}")
         return figures, measured

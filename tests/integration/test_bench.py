@@ -45,7 +45,7 @@ async def measured(node: RunningNode, scenario: Scenario, run: str = "t") -> Fig
             pass
         return runner.finish()
 
-    return figures_of("test", node.url, scenario, await asyncio.to_thread(carried_out), os.getpid())
+    return figures_of("test", node.url, scenario, await asyncio.to_thread(carried_out), [os.getpid()])
 
 
 def short(name: str, **changes: Any) -> Scenario:

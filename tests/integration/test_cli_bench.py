@@ -16,6 +16,7 @@ import pytest
 import trustme
 
 from harness.node import RunningNode, running_node
+from harness.process import serving_process
 from harness.settings import KEY_ID, SECRET
 
 
@@ -39,6 +40,17 @@ async def started(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=kept)
 
 
+def certificates(folder: Path) -> dict[str, str]:
+    """Files with a certificate of localhost, its key, and the authority that a client must trust."""
+    authority = trustme.CA()
+    names = {name: str(folder / f"{name}.pem") for name in ("certificate", "key", "ca")}
+    issued = authority.issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(names["certificate"])
+    issued.private_key_pem.write_to_path(names["key"])
+    authority.cert_pem.write_to_path(names["ca"])
+    return names
+
+
 async def bench(*arguments: str) -> tuple[int | None, str, str]:
     process = await started(*arguments)
     out, err = await process.communicate()
@@ -59,7 +71,7 @@ async def test_it_prints_figures_as_json_and_draws_them(
     figures = json.loads(out)
     (stage,) = figures["stages"]
     assert stage["arrived"] >= 18 and stage["lost"] == 0 and figures["notes"] == []
-    assert figures["server"]["pid"] == os.getpid()
+    assert figures["server"]["pids"] == [os.getpid()]
     assert plot.read_text().startswith("<svg")
 
 
@@ -93,13 +105,8 @@ async def test_ctrl_c_ends_it_with_the_figures_until_then(node: RunningNode, con
 
 
 async def test_it_speaks_tls(config: str, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    names: dict[str, Any] = {name: str(tmp_path / f"{name}.pem") for name in ("certificate", "key", "ca")}
-    issued = authority.issue_cert("localhost")
-    issued.cert_chain_pems[0].write_to_path(names["certificate"])
-    issued.private_key_pem.write_to_path(names["key"])
-    authority.cert_pem.write_to_path(names["ca"])
-    tls = {"tls_certificate": names["certificate"], "tls_key": names["key"]}
+    names = certificates(tmp_path)
+    tls: dict[str, Any] = {"tls_certificate": names["certificate"], "tls_key": names["key"]}
     async with running_node(gateway=tls) as node:
         url = node.url.replace("ws://127.0.0.1", "wss://localhost")
         options = (*FAST, "--pairs", "2", "--url", url, "--config", config, "--json")
@@ -108,6 +115,35 @@ async def test_it_speaks_tls(config: str, tmp_path: Path) -> None:
     assert trusting["sessions"] == 4 and trusting["stages"][0]["lost"] == 0
     assert (doubting["sessions"], doubting["failed"]) == (0, 4)
     assert "certificate" in doubting["refusals"][0]["reason"]
+
+
+PAIRS = 32
+"""So many rooms that both workers have some, but for one time in two billion."""
+
+
+async def test_it_follows_to_the_worker_that_has_the_room(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2") as node:
+        options = ("--pairs", str(PAIRS), "--url", node.url, "--config", str(tmp_path / "palaver.toml"))
+        figures = json.loads((await bench("relay", *FAST, *options, "--json"))[1])
+        table = (await bench("joins", *FAST, *options[2:], "--clients", "32"))[1]
+        workers = [worker["pid"] for worker in node.where["workers"]]
+    assert (figures["sessions"], figures["failed"], figures["notes"]) == (2 * PAIRS, 0, [])
+    assert figures["stages"][0]["lost"] == 0 and figures["stages"][0]["arrived"] >= 18
+    assert len(figures["redirects"]) == 2 and 0 < sum(figures["redirects"].values()) < 2 * PAIRS
+    assert figures["server"]["pids"] == sorted(workers)
+    assert "redirects (4001): " in table and "note" not in table
+
+
+async def test_it_follows_under_tls_as_well(tmp_path: Path) -> None:
+    names = certificates(tmp_path)
+    more = f"[gateway]\ntls_certificate = '{names['certificate']}'\ntls_key = '{names['key']}'\n"
+    with serving_process(tmp_path, more, "--workers", "2") as node:
+        url = node.url.replace("127.0.0.1", "localhost")
+        options = ("--pairs", str(PAIRS), "--url", url, "--config", str(tmp_path / "palaver.toml"))
+        figures = json.loads((await bench("relay", *FAST, *options, "--ca", names["ca"], "--json"))[1])
+    assert (figures["sessions"], figures["refusals"]) == (2 * PAIRS, [])
+    assert all(url.startswith("wss://localhost:") for url in figures["redirects"])
+    assert len(figures["redirects"]) == 2
 
 
 async def test_where_nobody_listens_it_says_so_and_fails(tmp_path: Path) -> None:

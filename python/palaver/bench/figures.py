@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -47,9 +48,9 @@ class StageFigures(Struct, frozen=True, rename="camel"):
 
 
 class ServerFigures(Struct, frozen=True, rename="camel"):
-    pid: int
+    pids: list[int]
     cpu_share: float | None
-    """Of one core, while it was measured (a storm: until it was over)."""
+    """Of one core, all processes together, while it was measured (a storm: until it was over)."""
     cpu_micros_per_message: float | None
     memory_before: int
     memory_after: int
@@ -82,6 +83,8 @@ class Figures(Struct, frozen=True, rename="camel"):
     refusals: list[Refusal]
     closes: dict[str, int]
     """Close code of connections that were to stay → how often."""
+    redirects: dict[str, int]
+    """URL of the worker that clients were sent to while they got in (4001) → how often."""
     notes: list[str]
     """What a reader must know before using the figures."""
 
@@ -91,8 +94,10 @@ class Figures(Struct, frozen=True, rename="camel"):
         return not self.sessions and not any(stage.arrived for stage in self.stages)
 
 
-def figures_of(name: str, url: str, scenario: Scenario, measured: Measurement, pid: int | None) -> Figures:
-    """All figures of a measurement."""
+def figures_of(
+    name: str, url: str, scenario: Scenario, measured: Measurement, pids: Sequence[int]
+) -> Figures:
+    """All figures of a measurement; `pids` are the processes of the node, none where they are not known."""
     report = measured.report
     seconds = report.measured / 1e9
     stages = [
@@ -123,10 +128,11 @@ def figures_of(name: str, url: str, scenario: Scenario, measured: Measurement, p
         entering=latency(report.ready_after),
         entering_since_start=latency(report.ready_since_start),
         settled_ms=report.settled / 1e6,
-        server=None if pid is None else server_figures(scenario, measured, pid),
+        server=server_figures(scenario, measured, pids) if pids else None,
         load_cpu_share=share,
         refusals=refusals,
         closes=closes,
+        redirects=dict(report.moves),
         notes=notes(scenario, stages, refusals, closes, share, report.failed, report.stopped),
     )
 
@@ -150,7 +156,7 @@ def latency(buckets: Buckets) -> Latency | None:
     return Latency(count, mean, at(50), at(90), at(99), at(99.9), buckets[-1][0] / 1e6, curve)
 
 
-def server_figures(scenario: Scenario, measured: Measurement, pid: int) -> ServerFigures | None:
+def server_figures(scenario: Scenario, measured: Measurement, pids: Sequence[int]) -> ServerFigures | None:
     """What the server used; None if it could not be watched."""
     before, first, last = measured.before, measured.first, measured.last
     if scenario.is_storm:
@@ -160,7 +166,7 @@ def server_figures(scenario: Scenario, measured: Measurement, pid: int) -> Serve
     wall, cpu = last.time - first.time, last.cpu - first.cpu
     messages = measured.report.ready if scenario.is_storm else last.messages - first.messages
     return ServerFigures(
-        pid=pid,
+        pids=list(pids),
         cpu_share=cpu / wall if wall > 0 else None,
         cpu_micros_per_message=cpu / messages * 1e6 if messages > 0 else None,
         memory_before=before.memory,

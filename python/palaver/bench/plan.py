@@ -117,6 +117,9 @@ class Plan(Struct, frozen=True):
     """Stands in the first 256 bytes of every message that is refused."""
     reason: bytes = b""
     """Stands before the word that tells why."""
+    moved: int | None = None
+    """The close code by which the server sends a client that is not in yet to another address: the words of the reason
+    that begin with ``ws://`` or ``wss://``, best first. It follows, at most four times. None: a close is a refusal."""
     keepalive: tuple[bytes, bytes] | None = None
     """A ping of the protocol above WebSocket, and the text that answers it."""
     tls: Tls | None = None

@@ -72,6 +72,8 @@ class Report(Struct, frozen=True):
     settled: int
     errors: list[tuple[str, int, str]]
     closes: list[tuple[int, int]]
+    moves: list[tuple[str, int]]
+    """Addresses that clients were sent to while they got in, and how often."""
     others: int
     measured: int
     cpu: int

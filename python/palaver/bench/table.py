@@ -53,12 +53,16 @@ def _sentences(figures: Figures) -> Iterator[str]:
         yield "server: not a process of this user on this machine, so its CPU and memory are not known"
     else:
         yield "server: " + "; ".join(_server(figures.server, figures.stages))
+    if figures.redirects:
+        yield f"redirects (4001): {sum(figures.redirects.values()):,}, of which " + ", ".join(
+            f"{count:,} to {url}" for url, count in figures.redirects.items()
+        )
     if figures.load_cpu_share is not None:
         yield f"load side: {figures.load_cpu_share:.0%} of a core"
 
 
 def _server(server: ServerFigures, stages: list[StageFigures]) -> Iterator[str]:
-    yield f"process {server.pid}"
+    yield f"process{'es' if len(server.pids) > 1 else ''} {', '.join(map(str, server.pids))}"
     if server.cpu_share is not None:
         yield f"{server.cpu_share:.0%} of a core"
     if server.cpu_micros_per_message is not None and len(stages) == 1:

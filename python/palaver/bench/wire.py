@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from palaver.bench.plan import Client, Flow, Message, Part, Plan, Stage, Step, Timing, Tls
 from palaver.bench.scenario import Fanout, Idle, Joins, Load, Relay, Scenario, SlowReader, Storm, Trickle
 from palaver.bench.sdp import candidate, offer
+from palaver.protocol.close_codes import CloseCode
 
 ERROR: Final = b'"error":{"code"'
 REASON: Final = b'"reason":"'
@@ -61,6 +62,7 @@ def plan_of(scenario: Scenario, target: Target, token: TokenMaker, run: str) -> 
         connecting=len(builder.clients) if storm else scenario.connecting,
         error=ERROR,
         reason=REASON,
+        moved=CloseCode.SHUTDOWN,
         tls=target.tls,
     )
 

@@ -52,8 +52,10 @@ def bench(
         typer.Option(metavar="FILE", help="Certificates (PEM) to trust of a wss:// node.", exists=True),
     ] = None,
     pid: Annotated[
-        int | None,
-        typer.Option(help="The node's process, to read its CPU and memory. Found by the port if local."),
+        list[int] | None,
+        typer.Option(
+            help="The node's process, to read its CPU and memory; once for each worker. Found by the port if local."
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the latencies as SVG.", dir_okay=False)
@@ -102,14 +104,14 @@ def bench(
     )
     target = target_of(url, ca)
     server = None
-    if pid is not None:
-        server = ServerProcess(pid)
+    if pid:
+        server = ServerProcess(*pid)
     elif target.is_loopback:
-        server = find_listener(target.port)
+        server = find_listener(target.port, target.host)
     token = token_maker(config, token_key, state_dir)
     plan = plan_of(chosen, target, token, f"bench-{secrets.token_hex(3)}")
     measured = _watched(Runner(plan, server), chosen, quiet=json)
-    figures = figures_of(scenario, url, chosen, measured, None if server is None else server.pid)
+    figures = figures_of(scenario, url, chosen, measured, () if server is None else server.pids)
     if plot is not None:
         plot.write_text(latency_plot(figures), "utf-8")
     if json:

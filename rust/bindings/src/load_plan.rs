@@ -22,6 +22,7 @@ pub(crate) struct Plan {
     connecting: usize,
     error: PyBackedBytes,
     reason: PyBackedBytes,
+    moved: Option<u16>,
     keepalive: Option<(PyBackedBytes, PyBackedBytes)>,
     timing: Timing,
 }
@@ -193,6 +194,7 @@ impl Plan {
             connecting: self.connecting,
             error: self.error.to_vec(),
             reason: self.reason.to_vec(),
+            moved: self.moved,
             keepalive: self
                 .keepalive
                 .as_ref()

@@ -94,6 +94,7 @@ fn report(py: Python<'_>, report: load::Report) -> PyResult<Bound<'_, PyDict>> {
     facts.set_item("settled", report.settled)?;
     facts.set_item("errors", report.errors)?;
     facts.set_item("closes", report.closes)?;
+    facts.set_item("moves", report.moves)?;
     facts.set_item("others", report.others)?;
     facts.set_item("measured", report.measured)?;
     facts.set_item("cpu", report.cpu)?;

@@ -1,7 +1,9 @@
 //! One client's connection.
 
 use std::io;
+use std::sync::Arc;
 
+use crate::places::Place;
 use crate::stream::Stream;
 
 /// Where a client is on its way.
@@ -43,10 +45,15 @@ pub(crate) struct Client {
     written: usize,
     /// The code of the close frame that came.
     pub(crate) close_code: Option<u16>,
+    /// Where it is sent by that.
+    pub(crate) sent_to: Option<String>,
+    pub(crate) place: Arc<Place>,
+    /// How often it was sent on since it began to connect.
+    pub(crate) hops: u8,
 }
 
 impl Client {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(home: Arc<Place>) -> Self {
         Self {
             state: State::Away,
             stream: None,
@@ -58,6 +65,9 @@ impl Client {
             outbox: Vec::new(),
             written: 0,
             close_code: None,
+            sent_to: None,
+            place: home,
+            hops: 0,
         }
     }
 

@@ -7,7 +7,8 @@ use mio::{Interest, Token};
 
 use crate::client::State;
 use crate::driver::{Driver, SECOND};
-use crate::plan::{Message, Pace, Phase};
+use crate::places::MAX_HOPS;
+use crate::plan::{Message, Phase};
 use crate::stream::Stream;
 use crate::{frame, handshake};
 
@@ -15,22 +16,29 @@ use crate::{frame, handshake};
 const HEAD: usize = 256;
 /// How long a client that churns waits after it was not let in.
 const RETRY: u64 = SECOND / 10;
-/// How long a server may take to close after a goodbye.
-const GOODBYE: u64 = 2 * SECOND;
 /// Of a connection that ended without a close frame (RFC 6455 § 7.1.5).
 const ABNORMAL: u16 = 1006;
 
 impl Driver {
-    /// Begins to connect.
+    /// Begins to get in, at home.
     pub(crate) fn open(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        client.since = self.now;
+        client.place = self.places.home.clone();
+        client.hops = 0;
+        self.connect(index);
+    }
+
+    /// Begins to connect.
+    fn connect(&mut self, index: usize) {
         let plan = self.plan.clone();
         let spec = &plan.clients[index];
         let client = &mut self.clients[index];
         client.reset();
-        client.since = self.now;
-        client.close_code = None;
+        (client.close_code, client.sent_to) = (None, None);
         client.state = State::Upgrading;
-        let opened = Stream::open(plan.address, spec.source, !spec.reads, self.trust.as_ref()).and_then(
+        let place = client.place.clone();
+        let opened = Stream::open(place.address, spec.source, !spec.reads, place.trust.as_ref()).and_then(
             |mut stream| {
                 self.poll.registry().register(
                     stream.tcp(),
@@ -43,15 +51,36 @@ impl Driver {
         match opened {
             Ok(stream) => {
                 client.stream = Some(stream);
-                handshake::request(&mut client.outbox, &plan, spec);
+                handshake::request(&mut client.outbox, &place, spec);
             }
             Err(error) => self.fail(index, &kernel(&error), b""),
         }
     }
 
+    /// Goes where the server has sent the client, as part of the same getting in.
+    fn follow(&mut self, index: usize, url: &str) {
+        let client = &mut self.clients[index];
+        if client.hops >= MAX_HOPS {
+            return self.fail(index, &format!("sent on more than {MAX_HOPS} times"), b"");
+        }
+        client.hops += 1;
+        match self.places.visit(url) {
+            Ok(place) => {
+                self.clients[index].place = place;
+                self.connect(index);
+            }
+            Err(reason) => self.fail(index, &reason, b""),
+        }
+    }
+
     /// The client is not let in.
     pub(crate) fn fail(&mut self, index: usize, reason: &str, message: &[u8]) {
-        self.notes.refused(reason, message);
+        let place = &self.clients[index].place;
+        if place.url.is_empty() {
+            self.notes.refused(reason, message);
+        } else {
+            self.notes.refused(&format!("{reason}, at {} where the server had sent it", place.url), message);
+        }
         self.counts.errors += 1;
         self.clients[index].reset();
         self.clients[index].since = self.now + RETRY;
@@ -132,7 +161,10 @@ impl Driver {
                         used += frame.size;
                         self.on_frame(index, &frame);
                     }
-                    Err(rule) => self.lost(index, rule),
+                    Err(rule) => {
+                        self.lost(index, rule);
+                        return bytes.len(); // of a connection that is no more
+                    }
                 },
             }
         }
@@ -163,6 +195,10 @@ impl Driver {
             frame::CLOSE => {
                 let code = frame.payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
                 client.close_code = Some(code);
+                if matches!(client.state, State::Opening(_)) && Some(code) == self.plan.moved {
+                    let reason = String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default());
+                    client.sent_to = self.places.named(&reason).map(str::to_owned);
+                }
                 if client.state == State::Leaving && self.plan.clients[index].goodbye.is_none() {
                     return; // it is the answer to our own
                 }
@@ -277,12 +313,15 @@ impl Driver {
     }
 
     /// The connection is no more.
-    fn lost(&mut self, index: usize, why: &str) {
+    pub(crate) fn lost(&mut self, index: usize, why: &str) {
         let client = &mut self.clients[index];
         let code = client.close_code;
         match client.state {
             State::Away => {}
             State::Upgrading | State::Opening(_) => {
+                if let Some(url) = client.sent_to.take() {
+                    return self.follow(index, &url);
+                }
                 let why = code.map_or_else(|| why.to_owned(), |code| format!("closed with {code}"));
                 self.fail(index, &why, b"");
             }
@@ -297,46 +336,6 @@ impl Driver {
                 self.counts.closed += 1;
                 self.counts.ready -= 1;
                 self.notes.closed(code.unwrap_or(ABNORMAL));
-            }
-        }
-    }
-
-    /// Whether a client that is away is to come at once.
-    fn comes_again(&self, index: usize) -> bool {
-        let stage = self.plan.clients[index].churns.map(|stage| self.plan.stages[stage].pace);
-        self.flowing() && stage == Some(Pace::Churn { rate: None })
-    }
-
-    /// Lets a client of this stage come, which was due at `at`.
-    pub(crate) fn let_one_come(&mut self, stage: usize, at: u64) {
-        let away = |index: &usize| {
-            self.plan.clients[*index].churns == Some(stage) && self.clients[*index].state == State::Away
-        };
-        match self.churning.iter().position(away) {
-            Some(place) => {
-                let index = self.churning.remove(place);
-                // To the end, so that all take part and the next one is found early.
-                self.churning.push(index);
-                self.open(index);
-                self.clients[index].since = at;
-            }
-            None => self.stages[stage].left_out += 1,
-        }
-    }
-
-    /// Lets clients that churn come again, and ends goodbyes that take too long.
-    pub(crate) fn mind_churning(&mut self) {
-        for place in 0..self.churning.len() {
-            let index = self.churning[place];
-            match self.clients[index].state {
-                State::Away if self.comes_again(index) && self.clients[index].since <= self.now => {
-                    self.open(index)
-                }
-                State::Leaving if self.clients[index].since + GOODBYE < self.now => {
-                    self.notes.refused("no goodbye from the server", b"");
-                    self.lost(index, "no goodbye");
-                }
-                _ => {}
             }
         }
     }

@@ -10,10 +10,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::client::{Client, Role, State};
 use crate::flow::Flow;
+use crate::places::Places;
 use crate::plan::{Pace, Phase, Plan, PlanError};
 use crate::progress::{ABORT, Counts, STOP, Shared};
 use crate::report::{Notes, Report, Stage};
-use crate::stream::Trust;
 use crate::timer::Timer;
 
 /// How long the loop waits at most, so that phases end in time.
@@ -26,7 +26,7 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 
 pub(crate) struct Driver {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) trust: Option<Trust>,
+    pub(crate) places: Places,
     pub(crate) poll: Poll,
     pub(crate) clients: Vec<Client>,
     pub(crate) flows: Vec<Flow>,
@@ -67,10 +67,11 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(plan: Plan, shared: Arc<Shared>) -> Result<Self, PlanError> {
         let kernel = |error: io::Error| PlanError(format!("the kernel refuses: {error}"));
-        let trust = plan.tls.as_ref().map(Trust::new).transpose()?;
+        let places = Places::new(&plan)?;
         let poll = Poll::new().map_err(kernel)?;
         let timer = Timer::new(poll.registry(), Token(plan.clients.len())).map_err(kernel)?;
-        let mut clients: Vec<Client> = plan.clients.iter().map(|_| Client::new()).collect();
+        let mut clients: Vec<Client> =
+            plan.clients.iter().map(|_| Client::new(places.home.clone())).collect();
         let flows: Vec<Flow> = plan.flows.iter().map(Flow::new).collect();
         let mut flows_of = vec![Vec::new(); plan.stages.len()];
         for (index, (flow, state)) in plan.flows.iter().zip(&flows).enumerate() {
@@ -88,7 +89,7 @@ impl Driver {
         }
         let (churning, staying) = (0..clients.len()).partition(|&index| plan.clients[index].churns.is_some());
         Ok(Self {
-            trust,
+            places,
             poll,
             clients,
             flows,
@@ -335,6 +336,7 @@ impl Driver {
         self.notes.write(&mut self.report);
         self.report.ready = self.counts.ready;
         self.report.failed = self.counts.failed;
+        self.report.moves = self.places.visits();
         self.report.others = self.counts.others;
         let named = self.plan.stages.iter().zip(&self.stages);
         self.report.stages = named.map(|(plan, stage)| stage.figures(&plan.name)).collect();

@@ -1,6 +1,7 @@
 //! The upgrade (RFC 6455 § 4.1), as far as a load tool needs it.
 
-use crate::plan::{Client, Plan};
+use crate::places::Place;
+use crate::plan::Client;
 
 /// The key of the RFC's own example and its answer (§ 1.3). A nonce keeps caches from answering; here is none, and with a fixed
 /// one no hash has to be computed for each of thousands of connections.
@@ -10,11 +11,12 @@ const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const MAX_HEAD: usize = 64 << 10;
 
 /// Appends the request.
-pub(crate) fn request(out: &mut Vec<u8>, plan: &Plan, client: &Client) {
+pub(crate) fn request(out: &mut Vec<u8>, place: &Place, client: &Client) {
+    let target = place.target.as_deref().unwrap_or(&client.target);
     let text = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
+        "GET {target} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
          Sec-WebSocket-Version: 13\r\n{}\r\n",
-        client.target, plan.host, client.headers
+        place.authority, client.headers
     );
     out.extend_from_slice(text.as_bytes());
 }

@@ -4,12 +4,14 @@
 //! knows a protocol above WebSocket, so that any server that speaks it can be loaded. [`Run::start`] carries the plan out
 //! on a thread of its own; [`Run::progress`] may be asked at any time, [`Run::finish`] waits for the [`Report`].
 
+mod churn;
 mod client;
 mod connections;
 mod driver;
 mod flow;
 mod frame;
 mod handshake;
+mod places;
 mod plan;
 mod progress;
 mod report;

@@ -26,6 +26,9 @@ pub struct Plan {
     pub error: Vec<u8>,
     /// Stands before the word that tells why; the word ends like a [`Capture`].
     pub reason: Vec<u8>,
+    /// The close code by which a server sends a client that is not in yet to another address: the words of the reason that begin
+    /// with `ws://` or `wss://`, best first. None: a close is a refusal.
+    pub moved: Option<u16>,
     /// A ping of the protocol above WebSocket, as Engine.IO has one.
     pub keepalive: Option<Keepalive>,
     /// How long each phase takes.

@@ -76,6 +76,8 @@ pub struct Report {
     pub errors: Vec<(String, u64, String)>,
     /// Close codes of connections that were to stay (1006: no close frame), and how often.
     pub closes: Vec<(u16, u64)>,
+    /// Addresses that clients were sent to while they got in ([`crate::Plan::moved`]), and how often.
+    pub moves: Vec<(String, u64)>,
     /// Messages that came in without being waited for.
     pub others: u64,
     /// How long was measured, in nanoseconds.

@@ -30,16 +30,24 @@ impl Trust {
         if taken == 0 {
             return Err(PlanError("no certificate to trust was found".into()));
         }
-        let name = ServerName::try_from(tls.name.clone())
-            .map_err(|_| PlanError(format!("{} is no name that a certificate could have", tls.name)))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| PlanError(error.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), name })
+        Ok(Self { config: Arc::new(config), name: name_of(&tls.name)? })
     }
+
+    /// The same trust, in a server of another name.
+    pub(crate) fn named(&self, name: &str) -> Result<Self, PlanError> {
+        Ok(Self { config: self.config.clone(), name: name_of(name)? })
+    }
+}
+
+fn name_of(name: &str) -> Result<ServerName<'static>, PlanError> {
+    ServerName::try_from(name.to_owned())
+        .map_err(|_| PlanError(format!("{name} is no name that a certificate could have")))
 }
 
 pub(crate) enum Stream {

@@ -70,6 +70,22 @@ fn serve(stream: TcpStream, seats: &Mutex<Vec<Sender<String>>>) {
     }
 }
 
+/// Takes the first word of everybody, and closes with 4001 and this reason.
+fn door(reason: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut socket = tungstenite::accept(stream.expect("accepting works")).expect("it upgrades");
+            let _ = socket.read();
+            let reason = Utf8Bytes::from(reason.replace("{self}", &address.to_string()));
+            let _ = socket.close(Some(CloseFrame { code: CloseCode::Library(4001), reason }));
+            while socket.read().is_ok() {}
+        }
+    });
+    address
+}
+
 fn bytes(text: &str) -> Arc<[u8]> {
     Arc::from(text.as_bytes())
 }
@@ -127,6 +143,7 @@ fn plan(clients: Vec<Client>, flows: Vec<Flow>, pace: Pace) -> Plan {
         connecting: 4,
         error: b"error".to_vec(),
         reason: b"why=\"".to_vec(),
+        moved: None,
         keepalive: None,
         timing: Timing {
             connect: Duration::from_secs(10),
@@ -233,6 +250,58 @@ fn rounds_wait_until_they_are_asked_for_and_each_has_figures_of_its_own() {
     run.stop();
     let last = run.finish().expect("it was started").expect("the kernel lets it");
     assert_eq!(last.closes, []);
+}
+
+#[test]
+fn a_client_that_is_sent_on_gets_in_there() {
+    let mut sent = plan(vec![client("hello"); 2], vec![flow(0, 1, 10)], Pace::Closed { window: 1 });
+    let relay = sent.address;
+    sent.address = door(format!("the room is elsewhere: ws://{relay}/rooms ws://nowhere.invalid/"));
+    sent.moved = Some(4001);
+    let report = carried_out(sent);
+    assert_eq!((report.ready, report.failed, report.errors.len()), (2, 0, 0));
+    assert_eq!(report.moves, [(format!("ws://{relay}/rooms"), 2)]);
+    assert!(report.stages[0].arrived > 0);
+}
+
+#[test]
+fn each_coming_of_a_client_begins_at_home() {
+    let mut sent =
+        plan(vec![Client { churns: Some(0), ..client("hello") }; 2], vec![], Pace::Churn { rate: None });
+    let relay = sent.address;
+    sent.address = door(format!("ws://{relay}/"));
+    sent.moved = Some(4001);
+    let mut run = Run::start(sent).expect("the plan is sound");
+    while run.progress().cycles < 4 {
+        thread::yield_now();
+    }
+    run.stop();
+    let report = run.finish().expect("it was started").expect("the kernel lets it");
+    let [(_, moves)] = report.moves[..] else { panic!("there is one place: {:?}", report.moves) };
+    assert!(moves >= 4, "{moves}");
+    assert_eq!(report.errors, []);
+}
+
+#[test]
+fn where_a_client_is_sent_in_vain_is_told() {
+    let report_of = |reason: &str, moved: Option<u16>| {
+        let mut sent = plan(vec![client("hello")], vec![], Pace::Closed { window: 1 });
+        sent.address = door(reason.into());
+        sent.moved = moved;
+        let report = carried_out(sent);
+        assert_eq!((report.ready, report.failed, report.errors.len()), (0, 1, 1));
+        report.errors[0].0.clone()
+    };
+    assert_eq!(report_of("ws://{self}/", None), "closed with 4001");
+    assert_eq!(report_of("draining", Some(4001)), "closed with 4001");
+    let circles = report_of("ws://{self}/", Some(4001));
+    assert!(circles.starts_with("sent on more than 4 times, at ws://127.0.0.1:"), "{circles}");
+    let gone = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let url = format!("ws://{}/", gone.local_addr().expect("it is bound"));
+    drop(gone);
+    let refused = report_of(&url, Some(4001));
+    assert_eq!(refused, format!("connection refused, at {url} where the server had sent it"));
+    assert!(report_of("wss://127.0.0.1/", Some(4001)).contains("trusts no certificate"));
 }
 
 #[test]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+from contextlib import ExitStack
 
 from palaver.bench.figures import latency
 from palaver.bench.plot import Bar, Line, bars, log_axis, plot, zero_axis
@@ -27,8 +30,32 @@ def test_the_process_behind_a_port_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         found = find_listener(port)
-    assert found is not None and found.pid == os.getpid()
+    assert found is not None and found.pids == (os.getpid(),)
     assert find_listener(port) is None
+
+
+def test_all_processes_of_a_port_are_found_and_none_of_another_address() -> None:
+    listen = (
+        "import socket; own = socket.socket(); own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1);"
+        "own.bind(('{}', {})); own.listen(); print(flush=True); input()"
+    )
+    with ExitStack() as stack:
+        keeper = stack.enter_context(socket.socket())
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port = keeper.getsockname()[1]
+        processes = []
+        for host in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):
+            command = (sys.executable, "-c", listen.format(host, port))
+            process = stack.enter_context(subprocess.Popen(command, stdin=-1, stdout=-1))
+            assert process.stdin and process.stdout
+            process.stdout.readline()
+            processes.append(process)
+        pids = [process.pid for process in processes]
+        found, other = find_listener(port), find_listener(port, "127.0.0.2")
+        assert found is not None and found.pids == tuple(sorted(pids[:2]))
+        assert other is not None and other.pids == (pids[2],)
+        assert (found.memory() or 0) > (other.memory() or 0) > 0
 
 
 def test_a_process_tells_its_cpu_and_memory_until_it_is_gone() -> None:
