@@ -22,12 +22,16 @@ async def test_a_page_joins_rooms_of_every_worker_through_the_one_port(
         try:
             page = await context.new_page()
             await page.goto(node.http)
-            homes = set()
-            for room in (f"room-{number}" for number in range(6)):
+            homes = {node.url}
+            # Which worker takes a client and which has a room is chance: 100 rooms leave it no say.
+            for room in (f"room-{number}" for number in range(100)):
                 # Two each: they see one another, whichever worker had taken them.
                 pair = [await Client.join(page, node.url, node.token(f"{room}-{n}"), room) for n in range(2)]
                 assert (await pair[1].call("roomInfo", {}))["counts"]["peers"] == 2
                 homes |= {await each.get("client.url") for each in pair}
-            assert len(homes - {node.url}) == 2, "clients were sent to both workers"
+                if len(homes) == 3:
+                    break
+            else:
+                pytest.fail(f"no client was sent to one of the two workers: {homes}")
         finally:
             await context.close()
