@@ -51,6 +51,11 @@ class Sink:
         self.last = message
         return True
 
+    def send_frame(self, frame: bytes) -> bool:
+        self.sent += 1
+        self.last = frame
+        return True
+
     def close(self, code: int, reason: str = "") -> None:
         if code != 1000:
             raise AssertionError(f"closed with {code} {reason}")

@@ -30,6 +30,18 @@ class Refusal(AssertionError):
         self.data: dict[str, Any] = error["data"]
 
 
+def unframed(frame: bytes) -> bytes:
+    """The payload of a server's whole text frame of less than 64 KiB (RFC 6455 § 5.2)."""
+    assert frame[0] == 0x81, "final, text, no reserved bits"
+    if frame[1] < 126:
+        size, start = frame[1], 2
+    else:
+        assert frame[1] == 126, "unmasked, and less than 64 KiB"
+        size, start = int.from_bytes(frame[2:4], "big"), 4
+    assert len(frame) == start + size
+    return frame[start:]
+
+
 class Client:
     """One connection to the plane. Fills in signaling's Connection port."""
 
@@ -67,6 +79,10 @@ class Client:
             else:
                 self.replies[one["id"]] = one
         return True
+
+    def send_frame(self, frame: bytes) -> bool:
+        assert not self.binary, "a text frame for a client that speaks MessagePack"
+        return self.send(unframed(frame))
 
     def close(self, code: int, reason: str = "") -> None:
         if self.closed is None:

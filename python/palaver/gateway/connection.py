@@ -115,6 +115,20 @@ class WebSocketConnection:
         table.counters.messages_out += 1
         return True
 
+    def send_frame(self, frame: bytes) -> bool:
+        """The same for a message that is a whole text frame already."""
+        if not self.is_open:
+            return False
+        outbox, table = self._outbox, self._table
+        if (
+            self._blocked or outbox.size + len(frame) > table.settings.outbox_shed_bytes
+        ) and not self._has_room(len(frame), droppable=False):
+            return False
+        if not outbox.push_frame(frame):
+            table.flush_soon(self)
+        table.counters.messages_out += 1
+        return True
+
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is queued and then CLOSE. A code that may not stand in a frame is sent as 1011."""
         self._begin_close(code if may_be_sent(code) else CloseCode.INTERNAL_ERROR, reason)

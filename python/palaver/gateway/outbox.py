@@ -26,10 +26,12 @@ class Outbox:
         self.size = before + len(frame)
         return before
 
-    def push_frame(self, frame: bytes) -> None:
-        """Queues a frame that is complete with its header."""
+    def push_frame(self, frame: bytes) -> int:
+        """Queues a frame that is complete with its header. Returns the bytes that were queued before."""
+        before = self.size
         self._frames.append(frame)
-        self.size += len(frame)
+        self.size = before + len(frame)
+        return before
 
     def take(self) -> bytes:
         """Takes the oldest frames, about WRITE_BYTES of them, as one piece; b"" when nothing is queued."""

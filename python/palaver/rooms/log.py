@@ -26,7 +26,9 @@ class Entry(Struct, eq=False, gc=False):
     but: str | None
     codec: Codec
     body: bytes
-    """The event's own fields in that encoding."""
+    """The event's own fields in that encoding; empty where the frame is kept instead."""
+    frame: bytes = b""
+    """The text frame that its one receiver was sent (RFC 6455 § 5.2)."""
     other_body: bytes | None = None
     """The same in the other encoding, once somebody asked for it."""
     latest: tuple[Codec, int, bytes] | None = None
@@ -36,7 +38,7 @@ class Entry(Struct, eq=False, gc=False):
     @property
     def size(self) -> int:
         """Bytes that it counts for in the log."""
-        return len(self.body)
+        return len(self.body) + len(self.frame)
 
     def message(self, codec: Codec, prev: int) -> bytes:
         """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
@@ -57,7 +59,7 @@ class Entry(Struct, eq=False, gc=False):
         return message
 
     def _encode(self, codec: Codec, prev: int) -> bytes:
-        body = self.body
+        body = self.body or JSON.own_fields(self.frame)
         if codec is not self.codec:
             if self.other_body is None:
                 event = self.event  # None: its one receiver has come back with another encoding
@@ -88,12 +90,20 @@ class RoomLog:
         seq = self.seq = self.seq + 1
         body = codec.body(event)
         entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
+        self._keep(entry)
+        return entry
+
+    def append_frame(self, kind: type[Event], to: str, frame: bytes) -> None:
+        """Notes an event for one peer, of which there is only the frame; it has the log's next number."""
+        seq = self.seq = self.seq + 1
+        self._keep(Entry(self.epoch, seq, kind, None, to, None, JSON, b"", frame))
+
+    def _keep(self, entry: Entry) -> None:
         entries = self._entries
         entries.append(entry)
-        self._bytes += len(body)
+        self._bytes += len(entry.body) + len(entry.frame)
         while len(entries) > self._max_events or self._bytes > self._max_bytes:
-            self._bytes -= len(entries.popleft().body)
-        return entry
+            self._bytes -= entries.popleft().size
 
     def after(self, seq: int) -> Iterator[Entry] | None:
         """The entries after `seq`, oldest first; None where the tail no longer reaches back so far, or `seq` never was."""

@@ -29,6 +29,11 @@ class PeerLink:
         self._early: dict[str, EarlyCandidates] = {}
         self._timers = timers
 
+    @property
+    def has_early(self) -> bool:
+        """Whether candidates may be kept here."""
+        return bool(self._early)
+
     def offer(self, sender: str, receiver: str, generation: int) -> Literal["new", "glare", "repeat"]:
         """Takes an offer: `new` and `glare` (it voids the receiver's open one) are to be delivered, a `repeat` is not.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from palaver.core import SealedRelay
 from palaver.protocol import events
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.errors import ProtocolError
@@ -117,6 +118,19 @@ class Room:
         if not pending:
             self._on_change(self)
         pending.append(self.log.append(event, to, but, codec))
+
+    def pass_on(
+        self, sealed: SealedRelay, kind: type[Event], sender: str, receiver: Participant, glare: bool
+    ) -> None:
+        """Sends a peer at once what another has sealed for it: the log's next entry. Its socket is there, and speaks JSON."""
+        if self._pending:
+            self.deliver()
+        session, log = receiver.session, self.log
+        assert session.sink is not None
+        frame = sealed.frame(sender, log.epoch, log.seq + 1, session.last_seq, glare)
+        log.append_frame(kind, receiver.peer, frame)
+        session.last_seq = log.seq
+        session.sink.send_frame(frame)
 
     def deliver(self) -> None:
         """Sends the noted events to those who are here, in order."""

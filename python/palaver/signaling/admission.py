@@ -101,6 +101,11 @@ _RULES: Final = {
 }
 
 
+RELAY_RATES: Final = {method: _RULES[method].rate for method in ("sdpOffer", "sdpAnswer", "iceCandidate")}
+"""method → index into CLASSES, of what peers send each other; a seat is all that it takes."""
+assert all(_RULES[method] == _Rule(rate, _SEATED, None, 0, False) for method, rate in RELAY_RATES.items())
+
+
 class _Allowance(NamedTuple):
     """One class's rate and burst as GCRA wants them: seconds between events, and how far ahead one may be.
 
@@ -226,6 +231,31 @@ class AdmissionController:
         raise ProtocolError(
             "rate_limited", "too many bytes for the others", after_ms=math.ceil(wait * 1000 - 1e-6)
         )
+
+    def has_room(self, caller: Caller, rate: int, now: float) -> bool:
+        """Whether connection, identity and address may have one more event. Only of callers whose identity was charged before."""
+        allowed = self._allowances[rate]
+        identity = caller.identity
+        return (
+            identity is not None
+            and caller.meter.times[rate] - allowed.tolerance <= now
+            and identity.times[rate] - allowed.identity_tolerance <= now
+            and caller.address.times[rate] - allowed.address_tolerance <= now
+        )
+
+    def charge(self, caller: Caller, rate: int, now: float) -> None:
+        """Charges all that `has_room` asks."""
+        allowed = self._allowances[rate]
+        times = caller.meter.times
+        time = times[rate]
+        times[rate] = (time if time > now else now) + allowed.interval
+        times = caller.address.times
+        time = times[rate]
+        times[rate] = (time if time > now else now) + allowed.address_interval
+        if caller.identity is not None:
+            times = caller.identity.times
+            time = times[rate]
+            times[rate] = (time if time > now else now) + allowed.identity_interval
 
     def _admit(self, caller: Caller, rate: int, now: float) -> None:
         """Charges connection, identity and address with one event; none of them if one has no room for it."""

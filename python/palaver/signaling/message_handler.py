@@ -26,6 +26,7 @@ from palaver.signaling.admission import LARGE_BYTES, AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.ports import Connection, Elsewhere, Span, Tracer
+from palaver.signaling.relays import Relays
 from palaver.signaling.router import Outcome, SignalingRouter
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class SignalingMessageHandler:
         self._spawn = spawn
         self._tracer = tracer
         self._callers: dict[int, Caller] = {}
+        self._relays = Relays(admission, settings, router.calls, self.seconds, clock)
 
     # --- what the gateway calls ---
 
@@ -90,7 +92,12 @@ class SignalingMessageHandler:
         ):
             connection.close(CloseCode.RATE_LIMITED, "it sends more bytes than it may")
             return
-        codec = MSGPACK if connection.binary else JSON
+        if connection.binary:
+            codec: Codec = MSGPACK
+        elif self._tracer is None and not faults.active and self._relays.take(caller, message):
+            return
+        else:
+            codec = JSON
         request = codec.request(message)
         if request is not None:
             self._decide(caller, codec, request, len(message), None)

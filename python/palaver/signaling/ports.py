@@ -62,6 +62,10 @@ class Connection(Protocol):
         or the connection closes."""
         ...
 
+    def send_frame(self, frame: bytes) -> bool:
+        """The same for a message that is a whole text frame already (RFC 6455 § 5.2); only where `binary` is False."""
+        ...
+
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is queued, then a CLOSE frame. `code` is an RFC 6455 or palaver close code; later sends are ignored."""
 

@@ -24,6 +24,7 @@ mod node;
 mod node_record;
 mod placement;
 mod production_node;
+mod relay;
 mod replay;
 mod simulate;
 mod sockets;
@@ -67,6 +68,8 @@ mod _native {
     use crate::placement::rendezvous;
     #[pymodule_export]
     use crate::production_node::ProductionNode;
+    #[pymodule_export]
+    use crate::relay::{SealedRelay, read_relay};
     #[pymodule_export]
     use crate::replay::ReplayGuard;
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! The shape of an SDP (RFC 8866 § 5): what has to hold before anybody relays or applies one.
 
-use memchr::{memchr_iter, memchr3};
+use memchr::{memchr2_iter, memchr3};
 
 /// The number, from 1, of the first line that is not `<type>=<value>`; None where all are.
 ///
@@ -37,34 +37,42 @@ pub fn first_bad_line(sdp: &[u8]) -> Option<usize> {
 /// False also for what would need a closer look, which is any `\u` escape. O(bytes).
 #[must_use]
 pub fn is_sound_json(quoted: &[u8], max_bytes: usize) -> bool {
-    let [b'"', text @ .., b'"'] = quoted else { return false };
-    // All bytes are looked at, so that the loop works on vectors of them.
-    let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
-    if text.len() > max_bytes || controls || std::str::from_utf8(text).is_err() {
-        return false;
-    }
+    let Some((b'"', rest)) = quoted.split_first() else { return false };
+    sound_json_prefix(rest, max_bytes).is_some_and(|length| length + 1 == rest.len())
+}
+
+/// The length of such an SDP up to the quote that ends it, of bytes that begin behind the first.
+pub(crate) fn sound_json_prefix(rest: &[u8], max_bytes: usize) -> Option<usize> {
+    let window = &rest[..rest.len().min(max_bytes + 1)];
     let mut line = 0;
     let mut next = 0;
-    for at in memchr_iter(b'\\', text) {
+    for at in memchr2_iter(b'\\', b'"', window) {
         if at < next {
             continue; // the second half of an escape
         }
+        if window[at] == b'"' {
+            let text = &window[..at];
+            // All bytes are looked at, so that the loop works on vectors of them.
+            let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
+            let is_whole = line > 0 && (line == at || is_line(&text[line..], line));
+            return (is_whole && !controls && std::str::from_utf8(text).is_ok()).then_some(at);
+        }
         next = at
-            + match &text[at + 1..] {
+            + match &window[at + 1..] {
                 [b'n', ..] => 2,
                 [b'r', b'\\', b'n', ..] => 4,
                 [b'"' | b'\\' | b'/' | b't' | b'b' | b'f', ..] if line > 0 => {
                     next = at + 2;
                     continue;
                 }
-                _ => return false,
+                _ => return None,
             };
-        if !is_line(&text[line..at], line) {
-            return false;
+        if !is_line(&window[line..at], line) {
+            return None;
         }
         line = next;
     }
-    line > 0 && (line == text.len() || is_line(&text[line..], line))
+    None
 }
 
 /// Whether the line that begins at `start` is `<type>=<value>`; the first is the version.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
@@ -26,6 +26,9 @@ from palaver.protocol.types import (
 
 class Empty(Result):
     pass
+
+
+EMPTY: Final = Empty()
 
 
 class Resume(Params):

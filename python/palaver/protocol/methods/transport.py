@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw
 
@@ -47,6 +47,9 @@ class SdpOfferResult(Result):
 
 class Delivered(Result):
     delivered: bool
+
+
+DELIVERED: Final = Delivered(True)
 
 
 class SdpAnswer(Params):

@@ -9,8 +9,9 @@ from msgspec import Raw
 
 from palaver.protocol.codec import Codec
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods.session import Empty
+from palaver.protocol.methods.session import EMPTY, Empty
 from palaver.protocol.methods.transport import (
+    DELIVERED,
     ConnectTransport,
     ConnectTransportResult,
     Delivered,
@@ -40,7 +41,6 @@ OFFERS_IN_FLIGHT: Final = 4
 """Offers of one transport that the media node works on at once: one, and what a hasty client sends after it."""
 SLOW_PEER_AFTER_MS: Final = 500
 """When to try again with a peer that does not read: 128 KiB, what it must read first, take half a second at 2 Mbit/s."""
-DELIVERED: Final = Delivered(True)
 RESTARTS: Final = 5
 RESTART_WINDOW: Final = 60.0
 RESTART_PAUSE: Final = 5.0
@@ -188,7 +188,7 @@ class TransportHandler:
             other.session.send_answer(
                 participant.peer, params.transport, _for(other, message.codec, sdp), params.generation
             )
-        return Empty()
+        return EMPTY
 
     # --- candidates ---
 
@@ -209,7 +209,7 @@ class TransportHandler:
             )
         elif not transport.early.keep(params.generation, params.candidates, params.end, message.now):
             raise ProtocolError("limit", f"at most {EARLY_CANDIDATES} candidates are kept before their offer")
-        return Empty()
+        return EMPTY
 
     def _candidates_to_peer(
         self, message: Message, room: Room, participant: Participant, params: IceCandidate
@@ -222,7 +222,7 @@ class TransportHandler:
             other.session.add_ice_candidate(
                 participant.peer, params.transport, params.generation, params.candidates, params.end
             )
-        return Empty()
+        return EMPTY
 
     def restart(self, message: Message, params: IceRestart) -> IceRestartResult:
         """Fresh TURN credentials and the generation for the offer that restarts ICE (RFC 8445 § 2.4); at most 5 a minute."""
