@@ -23,7 +23,7 @@ from palaver.node_directory import SingleNodeDirectory, WorkerDirectory
 from palaver.node_metrics import gateway_metrics, media_metrics, node_metrics, signaling_metrics
 from palaver.observe import LoopLag, MetricsExporter, Source, SpanExport
 from palaver.observe.logs import configure as configure_logs
-from palaver.settings import Settings, Worker, reloaded
+from palaver.settings import Settings, Worker, reloaded, rulings_file
 from palaver.settings.dev import ANY, LOOPBACK, url_host
 from palaver.signaling.plane import SignalingPlane
 from palaver.signaling.ports import Answer, MediaNode
@@ -67,9 +67,7 @@ class SignalingNode:
         self._departure: asyncio.Task[None] | None = None
         self._refusing_until = 0.0
         self._ledger = (
-            SqliteLedger(Path(settings.node.state_dir) / "rulings.sqlite")
-            if settings.node.state_dir
-            else MemoryLedger()
+            SqliteLedger(rulings_file(settings, worker)) if settings.node.state_dir else MemoryLedger()
         )
         self._first_webhook_secret = settings.auth.keys.get(settings.webhooks.key, "")
         self.webhooks: Webhooks | None = None
@@ -127,7 +125,13 @@ class SignalingNode:
             sources["webhooks"] = self.webhooks.metrics
             hooks = Hooks(self._begin_drain, self.undrain, lambda: self._draining, self.webhooks.events)
             views = ClusterViews(cluster) if cluster is not None else None
-            admin = AdminApi(self.plane.sessions, self.plane.administration, hooks, views)
+            admin = AdminApi(
+                self.plane.sessions,
+                self.plane.administration,
+                hooks,
+                views,
+                self._directory.side_port_elsewhere,
+            )
         self.exporter = MetricsExporter(sources)
         self._key_sets = KeySets(settings.auth, self.plane.verifier.trust)
         self.side_port = SidePort(
@@ -182,7 +186,7 @@ class SignalingNode:
             await self._key_sets.start()
             worker = self._worker
             await self.gateway.start(own_port=worker.own_ports[worker.number - 1] if worker else None)
-            await self.side_port.start()
+            await self.side_port.start(shared=worker is not None)
             if self.cluster is not None:
                 await self.cluster.start()
             if self.webhooks is not None:
@@ -350,6 +354,8 @@ class SignalingNode:
             self.plane.admission.note_lag(self.lag.ticked(now - before))
             before = now
             try:
+                if self._worker is not None:
+                    self.plane.administration.catch_up()
                 self.plane.sessions.advance(now)
             except Exception:
                 log.exception("session timers failed")

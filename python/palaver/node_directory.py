@@ -28,6 +28,10 @@ class SingleNodeDirectory:
         """All URLs that `elsewhere` may name."""
         return []
 
+    def side_port_elsewhere(self, room: str) -> int | None:
+        """The side port of the worker that owns a room; None: it is our own."""
+        return None
+
 
 class WorkerDirectory(SingleNodeDirectory):
     """That of one worker: a rendezvous hash over the numbers of all, dead or alive.
@@ -39,6 +43,7 @@ class WorkerDirectory(SingleNodeDirectory):
     def __init__(self, node: str, started: float, worker: Worker, gateway: GatewaySettings) -> None:
         super().__init__(node, started)
         self._self = _id(worker.number)
+        self._side_ports = {_id(number): port for number, port in enumerate(worker.side_ports, 1)}
         self._ports = {_id(number): port for number, port in enumerate(worker.own_ports, 1)}
         self._weights = dict.fromkeys(self._ports, 1)
         self._scheme = "wss" if gateway.tls_certificate else "ws"
@@ -50,6 +55,10 @@ class WorkerDirectory(SingleNodeDirectory):
         if owner == self._self:
             return None
         return self._address(owner, host)
+
+    def side_port_elsewhere(self, room: str) -> int | None:
+        owner = rendezvous(room, self._weights)[0]
+        return None if owner == self._self else self._side_ports[owner]
 
     def addresses(self, host: str) -> list[str]:
         return [self._address(owner, host) for owner in self._ports]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import time
+import urllib.error
 import urllib.request
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,7 +19,9 @@ import pytest
 from harness.cluster import ADMIN, until
 from harness.media import eventually
 from harness.process import NodeProcess, serving_process
+from harness.settings import KEY_ID, SECRET
 from palaver.client import Client, ConnectionLost, RequestRefused, connect
+from palaver.signaling.tokens import mint
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -39,6 +44,12 @@ async def joined(stack: AsyncExitStack, node: NodeProcess, room: str, identity: 
     client = await stack.enter_async_context(connect(node.url, node.token(identity, **more)))
     await client.join(room)
     return client
+
+
+async def refusal(stack: AsyncExitStack, node: NodeProcess, room: str, identity: str) -> str:
+    with pytest.raises((RequestRefused, ConnectionLost)) as refused:
+        await joined(stack, node, room, identity)
+    return getattr(refused.value, "reason", "")
 
 
 async def test_clients_of_a_room_meet_at_its_worker_whichever_took_them(tmp_path: Path) -> None:
@@ -66,9 +77,110 @@ async def test_a_ban_holds_for_who_comes_again_through_another_worker(tmp_path: 
             await owner.call("kickUser", identity="guest", ban={"scope": "room", "ttlS": 600})
             await eventually(lambda: guest.state == "closed", "the guest is out")
             for _ in range(6):
-                with pytest.raises((RequestRefused, ConnectionLost)) as refused:
-                    await joined(stack, node, "room", "guest")
-                assert getattr(refused.value, "reason", "") == "banned"
+                assert await refusal(stack, node, "room", "guest") == "banned"
+
+
+def asked(url: str, method: str = "GET", **body: Any) -> tuple[int, Any, str]:
+    """What the admin API answers: status, JSON, Location."""
+    data = json.dumps(body).encode() if body else None
+    headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
+    opener = urllib.request.build_opener(Unled)
+    try:
+        with opener.open(urllib.request.Request(url, data, headers, method=method)) as answer:
+            return answer.status, json.load(answer), ""
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error), error.headers.get("Location", "")
+
+
+class Unled(urllib.request.HTTPRedirectHandler):
+    """Shows redirections instead of following them."""
+
+    def redirect_request(self, *args: Any) -> None:
+        return None
+
+
+def homes(node: NodeProcess, rooms: list[str]) -> dict[str, int]:
+    """Room that is open → the number of its worker, from 0, as worker 1 says."""
+    first, second = (worker["http"] for worker in node.where["workers"])
+    found = {}
+    for room in rooms:
+        status, body, location = asked(f"{first}/v1/rooms/{room}")
+        if status == 200:
+            found[room] = 0
+            continue
+        assert (status, location) == (307, f"{second}/v1/rooms/{room}")
+        assert body["error"]["data"] == {
+            "reason": "not_found", "retry": "elsewhere", "afterMs": None, "url": location
+        }  # fmt: skip
+        assert asked(location)[1]["id"] == room
+        found[room] = 1
+    return found
+
+
+async def test_a_ban_from_everywhere_holds_at_all_workers_and_over_a_restart(tmp_path: Path) -> None:
+    flags = ("--workers", "2", "--set", f"http.admin_token={ADMIN}")
+    with serving_process(tmp_path, "", *flags) as node:
+        async with AsyncExitStack() as stack:
+            owners = [await joined(stack, node, room, "owner-" + room, role="owner") for room in ROOMS]
+            guests = [await joined(stack, node, room, "guest") for room in ROOMS]
+            assert set(homes(node, ROOMS).values()) == {0, 1}
+            await eventually(lambda: all(len(each.room.peers) == 1 for each in owners), "all see the guest")
+            kicked = await owners[0].call("kickUser", identity="guest", ban={"scope": "all", "ttlS": 600})
+            await eventually(lambda: all(each.state == "closed" for each in guests), "the guest is out")
+            await eventually(lambda: all(not each.room.peers for each in owners), "everybody is told")
+            for worker in node.where["workers"]:
+                assert [each["id"] for each in asked(f"{worker['http']}/v1/bans")[1]["bans"]] == [
+                    kicked["banId"]
+                ]
+            for room in ROOMS:
+                assert await refusal(stack, node, room, "guest") == "banned"
+    with serving_process(tmp_path, "", *flags) as node:
+        async with AsyncExitStack() as stack:
+            for room in ROOMS:
+                assert await refusal(stack, node, room, "guest") == "banned"
+            status, _, _ = asked(f"{node.where['workers'][1]['http']}/v1/bans/{kicked['banId']}", "DELETE")
+            assert status == 200
+            assert asked(f"{node.where['workers'][0]['http']}/v1/bans")[1]["bans"] == []
+            for room in ROOMS:
+                await joined(stack, node, room, "guest")
+
+
+async def test_the_operator_rules_over_all_workers_through_any(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2", "--set", f"http.admin_token={ADMIN}") as node:
+        async with AsyncExitStack() as stack:
+            guests = {room: await joined(stack, node, room, "guest") for room in ROOMS}
+            where = homes(node, ROOMS)
+            room = next(room for room, worker in where.items() if worker == 1)
+            first = node.where["workers"][0]["http"]
+            status, banned, _ = asked(f"{first}/v1/bans", "POST", identity="guest", room=room)
+            assert (status, banned["ended"]) == (201, 0), "its stay is at the other worker"
+            await eventually(lambda: guests[room].state == "closed", "the guest is out of that room")
+            assert {each.state for each in guests.values()} == {"closed", "joined"}
+            assert asked(f"{first}/v1/bans", "POST", identity="guest")[0] == 201
+            await eventually(lambda: all(each.state == "closed" for each in guests.values()), "out of all")
+
+
+async def test_a_room_of_another_worker_is_named_to_who_may_list_rooms(tmp_path: Path) -> None:
+    with serving_process(tmp_path, "", "--workers", "2", "--set", f"http.admin_token={ADMIN}") as node:
+        async with AsyncExitStack() as stack:
+            clients = {room: await joined(stack, node, room, room) for room in ROOMS}
+            where = homes(node, ROOMS)
+            here, there = (next(room for room, home in where.items() if home == each) for each in (0, 1))
+            grants = {"roomJoin": True, "roomList": True}
+            token = mint(KEY_ID, SECRET, identity="lister", ttl_seconds=600, grants=grants, now=time.time())
+            lister = await stack.enter_async_context(connect(node.url, token))
+            await lister.join(here)
+            assert (await lister.call("roomInfo", room=here))["counts"]["peers"] == 2
+            with pytest.raises(RequestRefused) as refused:
+                await lister.call("roomInfo", room=there)
+            assert (refused.value.reason, refused.value.retry) == ("not_found", "elsewhere")
+            url = refused.value.data["url"]
+            elsewhere = await stack.enter_async_context(connect(url, token))
+            await elsewhere.join(there)
+            assert (elsewhere.url, len(elsewhere.room.peers)) == (url, 1), "it is the one that has the room"
+            with pytest.raises(RequestRefused) as unlisted:
+                await clients[here].call("roomInfo", room=there)
+            assert "url" not in unlisted.value.data
 
 
 async def test_a_worker_that_dies_is_started_again_and_its_clients_come_back_to_it(tmp_path: Path) -> None:

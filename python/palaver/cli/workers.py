@@ -18,8 +18,9 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from palaver.errors import PalaverError, StartError
+from palaver.ledger import SqliteLedger
 from palaver.settings import Settings, Worker
-from palaver.settings.workers import own_port
+from palaver.settings.workers import own_port, rulings_file, side_port
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,15 @@ def supervise(
     from palaver.observe.logs import configure
 
     configure(settings.log)
+    # Workers share it: it is made here, once, before they open it at the same moment.
+    SqliteLedger(rulings_file(settings)).close()
     with ExitStack() as stack:
-        gateway = settings.gateway
-        shared = _keep(stack, gateway.host, gateway.port)
-        own = tuple(
-            _keep(stack, gateway.host, own_port(settings, number)) for number in range(1, gateway.workers + 1)
-        )
-        workers = [Worker(number, shared, own) for number in range(1, gateway.workers + 1)]
+        gateway, http = settings.gateway, settings.http
+        numbers = range(1, gateway.workers + 1)
+        shared = _keep(stack, "gateway", gateway.host, gateway.port)
+        own = tuple(_keep(stack, "gateway", gateway.host, own_port(settings, each)) for each in numbers)
+        side = tuple(_keep(stack, "http", http.host, side_port(settings, each)) for each in numbers)
+        workers = [Worker(number, shared, own, side) for number in numbers]
         return asyncio.run(_Supervisor(workers, command, announce).run())
 
 
@@ -97,7 +100,8 @@ class _Supervisor:
 
     async def _start(self, worker: Worker) -> dict[str, Any]:
         """Starts one; returns what it says once it serves. Raises WorkerFailed."""
-        told = f"{worker.number}:{worker.port}:{','.join(map(str, worker.own_ports))}"
+        own, side = (",".join(map(str, each)) for each in (worker.own_ports, worker.side_ports))
+        told = f"{worker.number}:{worker.port}:{own}:{side}"
         process = self._processes[worker.number] = await asyncio.create_subprocess_exec(
             *self._command,
             "--worker",
@@ -150,8 +154,11 @@ class _Supervisor:
                 process.send_signal(number)
 
 
-def _keep(stack: ExitStack, host: str, port: int) -> int:
-    """Takes a port for ourselves and our workers. Returns which. Raises StartError where another program has it."""
+def _keep(stack: ExitStack, settings: str, host: str, port: int) -> int:
+    """Takes a port of these settings for ourselves and our workers, and returns it.
+
+    Raises StartError where another program has it.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in dict.fromkeys((each[0], each[4]) for each in found):
@@ -168,15 +175,15 @@ def _keep(stack: ExitStack, host: str, port: int) -> int:
     except OSError as error:
         raise StartError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; stop the program that has the port, or set "
-            "another gateway.port"
+            f"another {settings}.port"
         ) from error
     return port
 
 
 def worker_of(text: str) -> Worker:
     """Reads what a supervisor has told."""
-    number, port, own = text.split(":")
-    return Worker(int(number), int(port), tuple(map(int, own.split(","))))
+    number, port, own, side = text.split(":")
+    return Worker(int(number), int(port), *(tuple(map(int, each.split(","))) for each in (own, side)))
 
 
 def end_with_supervisor() -> None:

@@ -61,10 +61,13 @@ class AdminApi:
         administration: Administration,
         hooks: Hooks,
         cluster: ClusterPort | None = None,
+        elsewhere: Callable[[str], int | None] = lambda room: None,
     ) -> None:
+        """`elsewhere(room)` is the side port of another worker that owns the room, or None."""
         self._sessions = sessions
         self._administration = administration
         self._hooks = hooks
+        self.elsewhere = elsewhere
         self.operations = self._table() + (ClusterApi(cluster).operations if cluster is not None else ())
 
     def _table(self) -> tuple[Operation, ...]:

@@ -77,10 +77,12 @@ def _operation(each: Operation) -> dict[str, Any]:
 
 
 def _statuses(each: Operation) -> list[int]:
-    """The refusals that this operation can give."""
+    """The refusals that this operation can give; 307 names the worker that has the room."""
     statuses = {400, 401}
     if "{" in each.path:
         statuses.add(404)
+    if "{room}" in each.path:
+        statuses.add(307)
     if each.body is not None:
         statuses |= {408, 409, 413, 415}
     if each.body is not None or each.method == "DELETE":

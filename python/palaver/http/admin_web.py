@@ -16,6 +16,7 @@ from palaver.http.admin import AdminApi
 from palaver.http.admin_openapi import STATUS
 from palaver.http.admin_shapes import Query
 from palaver.http.operation import Call, Operation
+from palaver.http.pages import host_asked
 from palaver.protocol.codec import JSON, split_path
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.text import fault_of
@@ -74,6 +75,9 @@ class AdminWeb:
         async def serve(request: web.Request) -> web.StreamResponse:
             try:
                 self._authenticate(request)
+                room = request.match_info.get("room")
+                if room is not None and (port := self._api.elsewhere(room)) is not None:
+                    return _redirection(request, port)
                 query = _query(operation.query, request)
                 body = await _body(operation, request)
                 result: Any = operation.verb(Call(dict(request.match_info), query, body))
@@ -143,6 +147,18 @@ async def _read(request: web.Request) -> bytes:
     except TimeoutError:
         raise ProtocolError("timeout", "the body did not come in time") from None
     return bytes(data)
+
+
+def _redirection(request: web.Request, port: int) -> web.Response:
+    """To the same path at the side port of the worker that has the room, in the words of the wire as well."""
+    host = host_asked(request.headers.get("Host", ""))
+    if host is None:
+        raise ProtocolError(
+            "not_found", f"if there is such a room, it is at the worker with side port {port}"
+        )
+    url = f"http://{host}:{port}{request.path_qs}"
+    error = ProtocolError("not_found", f"if there is such a room, it is at {url}", retry="elsewhere", url=url)
+    return _json({"error": error.body()}, 307, {"Location": url})
 
 
 def _refusal(error: ProtocolError, headers: dict[str, str] | None = None) -> web.Response:

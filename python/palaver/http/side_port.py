@@ -79,8 +79,11 @@ class SidePort:
         host, port = self.address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    async def start(self) -> None:
-        """Binds and serves. Raises StartError where the address cannot be bound, leaving nothing open."""
+    async def start(self, *, shared: bool = False) -> None:
+        """Binds and serves; `shared` where our supervisor keeps the port (SO_REUSEPORT).
+
+        Raises StartError where the address cannot be bound, leaving nothing open.
+        """
         from aiohttp import web
 
         app = web.Application(client_max_size=4096)
@@ -92,7 +95,9 @@ class SidePort:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+            await web.TCPSite(
+                runner, self._settings.host, self._settings.port, reuse_port=shared or None
+            ).start()
         except OSError as error:
             await runner.cleanup()
             raise StartError(_why_not_bound(self._settings, error)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from palaver.signaling.rulings import Ruling
 
@@ -22,6 +22,9 @@ class MemoryLedger:
 
     def purge(self, now: float) -> None:
         self._rulings = {id: each for id, each in self._rulings.items() if not each.is_over(now)}
+
+    def news(self) -> Mapping[str, Ruling | None]:
+        return {}
 
     def why_not_ready(self) -> str | None:
         return None

@@ -1,4 +1,9 @@
-"""SqliteLedger: rulings in an SQLite file (WAL journal, synchronous FULL): `record` comes back when they are on disk."""
+"""SqliteLedger: rulings in an SQLite file (WAL journal, synchronous FULL): `record` comes back when they are on disk.
+
+The workers of a node share one file. Triggers note the id of each ruling that is written or deleted in a table of changes, of
+which each process remembers how far it has read; whether there is something to read is told by PRAGMA data_version, two
+microseconds.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,21 +25,25 @@ from palaver.signaling.rulings import Ruling
 
 log = logging.getLogger(__name__)
 
-VERSION: Final = 1
-"""Of the file (PRAGMA user_version): 1 has a checksum for each ruling, 0 had none."""
+VERSION: Final = 2
+"""Of the file (PRAGMA user_version): 2 has a table of changes, 1 a checksum for each ruling, 0 had none."""
+CHANGES_KEPT: Final = 10_000
+"""Who is further behind reads all rulings again."""
 PROBE_SECONDS: Final = 1.0
 """How often it is looked, at most, whether a disk that failed takes rulings again."""
 
 
 class SqliteLedger:
-    """One file, mode 0600, one writer. `close` when done."""
+    """One file, mode 0600, for one node and its workers. `close` when done."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Opens or makes the file. Raises StartError where that cannot be done, another process has it, or it is damaged."""
+        """Opens or makes the file. Raises StartError where that cannot be done, another process keeps it locked, or it is
+        damaged. Where several processes share a new one, the first is to be done with this before the others begin."""
         self._path = path
         self._clock = clock
         self._problem: str | None = None
         self._next_probe = 0.0
+        self._seen = self._data_version = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -65,9 +74,19 @@ class SqliteLedger:
             columns = [row[1] for row in database.execute("PRAGMA table_info(rulings)")]
             if "checksum" not in columns:
                 database.execute("ALTER TABLE rulings ADD COLUMN checksum INTEGER")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:
+        elif version not in (1, VERSION):
             raise self._damaged(f"it says that it is of version {version}")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS changes (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL) STRICT"
+        )
+        for event, row in (("INSERT", "new"), ("DELETE", "old")):
+            database.execute(
+                f"CREATE TRIGGER IF NOT EXISTS rulings_{event.lower()} AFTER {event} ON rulings BEGIN "
+                f"INSERT INTO changes (id) VALUES ({row}.id); "
+                f"DELETE FROM changes WHERE number <= last_insert_rowid() - {CHANGES_KEPT}; END"
+            )
+        if version != VERSION:
+            database.execute(f"PRAGMA user_version = {VERSION}")
 
     def load(self) -> Iterable[Ruling]:
         """Forgets the rulings that are over, returns the others. Raises StartError where one is not as it was written."""
@@ -75,11 +94,11 @@ class SqliteLedger:
         kept: list[Ruling] = []
         over: list[Ruling] = []
         try:
-            rows = self._database.execute("SELECT id, until, body, checksum FROM rulings").fetchall()
-            for id, until, body, checksum in rows:
-                if checksum is not None and checksum != _checksum(id, until, body):
-                    raise self._damaged(f"the ruling {id!r} is not as it was written")
-                ruling = msgspec.json.decode(body, type=Ruling)
+            # First: what changes in between is read twice, and not missed.
+            (self._data_version,) = self._database.execute("PRAGMA data_version").fetchone()
+            (self._seen,) = self._database.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()
+            for row in self._database.execute("SELECT id, until, body, checksum FROM rulings").fetchall():
+                ruling = self._read(*row)
                 (over if ruling.is_over(now) else kept).append(ruling)
             self._database.executemany("DELETE FROM rulings WHERE id = ?", [(each.id,) for each in over])
         except sqlite3.OperationalError as error:
@@ -100,6 +119,36 @@ class SqliteLedger:
 
     def purge(self, now: float) -> None:
         self._durably("DELETE FROM rulings WHERE until <= ?", [(now,)])
+
+    def news(self) -> Mapping[str, Ruling | None] | None:
+        database = self._database
+        try:
+            (version,) = database.execute("PRAGMA data_version").fetchone()
+            if version == self._data_version:  # nobody but ourselves has written
+                return {}
+            changes = database.execute(
+                "SELECT number, id FROM changes WHERE number > ? ORDER BY number", (self._seen,)
+            ).fetchall()
+            if changes and changes[0][0] > self._seen + 1:
+                return None
+            found: dict[str, Ruling | None] = {}
+            for _, id in changes:
+                row = database.execute(
+                    "SELECT id, until, body, checksum FROM rulings WHERE id = ?", (id,)
+                ).fetchone()
+                found[id] = None if row is None else self._read(*row)
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError, StartError) as error:
+            self._fails(error)
+            return {}
+        self._data_version = version
+        self._seen = changes[-1][0] if changes else self._seen
+        return found
+
+    def _read(self, id: str, until: float | None, body: bytes, checksum: int | None) -> Ruling:
+        """One row as a ruling. Raises StartError where it is not as it was written."""
+        if checksum is not None and checksum != _checksum(id, until, body):
+            raise self._damaged(f"the ruling {id!r} is not as it was written")
+        return msgspec.json.decode(body, type=Ruling)
 
     def why_not_ready(self) -> str | None:
         """One sentence while rulings cannot be kept. Tries again whether they can, at most once in PROBE_SECONDS."""
@@ -126,13 +175,16 @@ class SqliteLedger:
                     database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            if self._problem is None:
-                log.error("rulings cannot be kept", extra={"reason": str(error)})
-            self._problem = f"rulings cannot be kept: {error}"
+            self._fails(error)
             raise OSError(errno.EIO, str(error)) from error
         if self._problem is not None:
             log.info("rulings can be kept again")
             self._problem = None
+
+    def _fails(self, error: Exception) -> None:
+        if self._problem is None:
+            log.error("rulings cannot be kept", extra={"reason": str(error)})
+        self._problem = f"rulings cannot be kept: {error}"
 
     def _unusable(self, error: Exception) -> StartError:
         return StartError(

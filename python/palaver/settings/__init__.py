@@ -19,7 +19,7 @@ from palaver.settings.tree import (
     TracingSettings,
     WebhookSettings,
 )
-from palaver.settings.workers import Worker, worker_settings
+from palaver.settings.workers import Worker, rulings_file, worker_settings
 
 __all__ = [
     "DEV_KEY_ID",
@@ -46,6 +46,7 @@ __all__ = [
     "load",
     "read",
     "reloaded",
+    "rulings_file",
     "state_dir",
     "worker_settings",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -24,6 +25,8 @@ class Worker(Struct, frozen=True):
     """The gateway's port, which all share."""
     own_ports: tuple[int, ...]
     """The port that each worker alone listens at, in order: a client whose room is there is sent to it."""
+    side_ports: tuple[int, ...]
+    """The side port of each, in order."""
 
 
 def broken_worker_rules(settings: Settings) -> Iterator[Broken]:
@@ -51,15 +54,26 @@ def broken_worker_rules(settings: Settings) -> Iterator[Broken]:
             yield Broken((path, "gateway.workers"), message)
 
 
+def rulings_file(settings: Settings, worker: Worker | None = None) -> Path:
+    """Where a node keeps its bans and revocations: in its own state directory, or for all its workers in the one above."""
+    directory = Path(settings.node.state_dir)
+    return (directory if worker is None else directory.parent) / "rulings.sqlite"
+
+
 def own_port(settings: Settings, number: int) -> int:
     """The port at which a worker alone is to listen; 0: any that is free."""
     return settings.gateway.port and settings.gateway.port + STRIDE * number
 
 
+def side_port(settings: Settings, number: int) -> int:
+    """The port at which a worker's side port is to listen; 0: any that is free."""
+    return settings.http.port and settings.http.port + STRIDE * (number - 1)
+
+
 def worker_settings(settings: Settings, worker: Worker) -> Settings:
     """What one worker runs with: a node of its own, with its own name, state, side port and gossip port.
 
-    Those of the first are as set, each next one's are STRIDE higher; ports of 0 stay 0. In a cluster the others greet
+    The gossip port of the first is as set, each next one's is STRIDE higher; 0 stays 0. In a cluster the others greet
     the first one too.
     """
     step = STRIDE * (worker.number - 1)
@@ -69,7 +83,7 @@ def worker_settings(settings: Settings, worker: Worker) -> Settings:
     return replace(
         settings,
         gateway=replace(settings.gateway, port=worker.port),
-        http=replace(http, port=http.port and http.port + step),
+        http=replace(http, port=worker.side_ports[worker.number - 1]),
         cluster=replace(
             cluster,
             port=cluster.port and cluster.port + step,

@@ -20,7 +20,7 @@ from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK
 from palaver.rooms.room import Room, RoomLock
 from palaver.rooms.session_manager import SessionManager
-from palaver.signaling.rulings import Ruling, Rulings
+from palaver.signaling.rulings import OPERATOR_RANK, Ruling, Rulings
 
 
 class Principal(Struct, frozen=True):
@@ -35,7 +35,7 @@ class Principal(Struct, frozen=True):
     """The room that their token is bound to; empty: none, they may rule over every room."""
 
 
-OPERATOR: Final = Principal("operator", "operator", max(RANK.values()) + 1)
+OPERATOR: Final = Principal("operator", "operator", OPERATOR_RANK)
 """Whoever runs the node. No peer has this id: theirs begin with p_."""
 
 
@@ -90,6 +90,7 @@ class Administration:
             raise ProtocolError("forbidden", "nobody kicks at or above their own role", need="role")
         if target is None and actor.rank < RANK["owner"]:
             raise ProtocolError("forbidden", "only an owner rules over who is absent", need="role")
+        self.catch_up()
         if params.ban is not None and params.ban.scope == "all" and actor.room:
             raise ProtocolError("forbidden", "a token for one room bans from that room only", need="room")
         identity = target.identity if target is not None else params.identity
@@ -121,13 +122,27 @@ class Administration:
         Returns the ban that holds now, which may be an older and longer one, and how many stays ended. Raises
         ProtocolError limit, or unavailable where it cannot be kept.
         """
+        self.catch_up()
         (ban,) = self._rulings.add([self._ban(identity, room, ttl_seconds, reason, actor)])
         return ban, self._end_stays(identity, actor, reason, ban.id)
 
+    def catch_up(self) -> None:
+        """Does what other workers of the node have ruled since the last call: ends the stays that it covers.
+
+        A stay at or above the rank of who ruled goes on, since nobody kicks those; but it cannot begin again.
+        """
+        for ruling in self._rulings.catch_up():
+            is_operator = ruling.rank == OPERATOR_RANK
+            actor = OPERATOR if is_operator else Principal(ruling.by, "hidden", ruling.rank)
+            ban_id = ruling.id if ruling.kind == "ban" else None
+            self._end_stays(ruling.identity, actor, ruling.reason, ban_id)
+
     def _end_stays(self, identity: str, actor: Principal, reason: str, ban_id: str | None) -> int:
-        """Ends the identity's stays that rulings no longer allow, in whatever room. Returns how many."""
+        """Ends the identity's stays below the actor that rulings no longer allow, in whatever room. Returns how many."""
         ended = 0
         for room, target in self._stays(identity):
+            if target.rank >= actor.rank:
+                continue
             try:
                 self._rulings.check_ban(identity, room.id, self._wall())
                 if target.session.claims is not None:
@@ -147,6 +162,7 @@ class Administration:
 
     def bans(self) -> list[Ruling]:
         """The bans in force, oldest first."""
+        self.catch_up()
         return self._rulings.bans(self._wall())
 
     def lift_ban(self, id: str) -> None:
@@ -163,7 +179,15 @@ class Administration:
         now = self._wall()
         until = None if ttl is None else now + ttl
         return Ruling(
-            self._sessions.new_id("b"), "ban", identity, now, actor.identity, room, until, reason=reason
+            self._sessions.new_id("b"),
+            "ban",
+            identity,
+            now,
+            actor.identity,
+            room,
+            until,
+            reason=reason,
+            rank=actor.rank,
         )
 
     def _revocation(self, identity: str, before: float, actor: Principal) -> Ruling:
@@ -176,6 +200,7 @@ class Administration:
             actor.identity,
             actor.room,
             before=min(before, now),
+            rank=actor.rank,
         )
 
     def _end(

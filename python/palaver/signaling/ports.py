@@ -6,7 +6,7 @@ fill them in with the real things or with a double that obeys the same suite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
@@ -157,6 +157,13 @@ class Ledger(Protocol):
 
     def purge(self, now: float) -> None:
         """Forgets those that are over at `now`, in seconds since the Unix epoch. Raises OSError where it cannot."""
+
+    def news(self) -> Mapping[str, Ruling | None] | None:
+        """What others who keep rulings here have changed since `load` or the last call, by id; None for what is gone.
+
+        One's own changes may be among it. None: so much that only `load` tells. Never raises: what cannot be read now
+        comes later.
+        """
 
 
 class RoomDirectory(Protocol):

@@ -12,10 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from palaver.protocol.errors import ProtocolError
-from palaver.rooms.role import Claims
+from palaver.rooms.role import RANK, Claims
 from palaver.settings import LiveSettings
 from palaver.signaling.ports import Ledger
 
+OPERATOR_RANK: Final = max(RANK.values()) + 1
+"""Of whoever runs the node."""
 SWEEP_SECONDS: Final = 60.0
 """How often what is over is looked for, at most."""
 
@@ -40,6 +42,8 @@ class Ruling(Struct, frozen=True):
     token_id: str = ""
     """The one token (jti) that is void; empty: by time."""
     reason: str = ""
+    rank: int = OPERATOR_RANK
+    """Of who made it: it ends the stays of those below."""
 
     @property
     def subject(self) -> _Subject:
@@ -65,7 +69,8 @@ class Ruling(Struct, frozen=True):
         before = max(self.before or 0.0, later.before or 0.0) or None
         if (until, before) == (self.until, self.before):
             return self
-        return replace(self, until=until, before=before, by=later.by, reason=later.reason or self.reason)
+        reason = later.reason or self.reason
+        return replace(self, until=until, before=before, by=later.by, reason=reason, rank=later.rank)
 
 
 class Rulings:
@@ -116,6 +121,33 @@ class Rulings:
         for each in fresh:
             self._put(each)
         return [joined[each.subject] for each in made]
+
+    def catch_up(self) -> list[Ruling]:
+        """Takes over what other workers, who share the ledger, have ruled meanwhile. Returns what is new or stricter."""
+        news = self._ledger.news()
+        if news is None:
+            kept = {each.id: each for each in self._ledger.load()}
+            news = {**dict.fromkeys(self._all.keys() - kept.keys()), **kept}
+        return [held for id, each in news.items() if (held := self._take_over(id, each)) is not None]
+
+    def _take_over(self, id: str, ruling: Ruling | None) -> Ruling | None:
+        known = self._all.get(id)
+        if ruling is None:
+            if known is not None:
+                self._drop(known)
+            return None
+        if ruling == known:
+            return None
+        twin = self._find(ruling, ruling.made_at)
+        if twin is None or twin.id == id:
+            self._put(ruling)
+            return ruling
+        # Two workers ruled on the same subject at the same moment: both keep the same one of the two.
+        first, later = sorted((twin, ruling), key=lambda each: (each.made_at, each.id))
+        joined = first.joined_with(later)
+        self._put(joined)
+        self._forget_double(later)
+        return joined
 
     def bans(self, now: float) -> list[Ruling]:
         """The bans in force, oldest first."""

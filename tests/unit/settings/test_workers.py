@@ -11,6 +11,7 @@ from palaver.node_directory import WorkerDirectory
 from palaver.settings import ClusterSettings, GatewaySettings, NodeSettings, Settings, Worker, worker_settings
 
 PORTS = (7890, 7900, 7910)
+SIDE_PORTS = (7881, 7891, 7901)
 ROOMS = [f"room-{number}" for number in range(900)]
 
 
@@ -23,11 +24,13 @@ def shared(**cluster: object) -> Settings:
 
 
 def directory(number: int, **gateway: str) -> WorkerDirectory:
-    return WorkerDirectory("a", 0.0, Worker(number, 7880, PORTS), GatewaySettings(workers=3, **gateway))  # type: ignore[arg-type]
+    return WorkerDirectory(
+        "a", 0.0, Worker(number, 7880, PORTS, SIDE_PORTS), GatewaySettings(workers=3, **gateway)
+    )  # type: ignore[arg-type]
 
 
 def test_the_first_worker_has_the_ports_as_set_and_each_has_its_own_name_and_state() -> None:
-    first, third = (worker_settings(shared(), Worker(number, 7880, PORTS)) for number in (1, 3))
+    first, third = (worker_settings(shared(), Worker(number, 7880, PORTS, SIDE_PORTS)) for number in (1, 3))
     assert (first.gateway.port, first.http.port, first.cluster.port) == (7880, 7881, 7882)
     assert (third.gateway.port, third.http.port, third.cluster.port) == (7880, 7901, 7902)
     assert (first.node.name, third.node.name) == ("a-1", "a-3")
@@ -36,7 +39,7 @@ def test_the_first_worker_has_the_ports_as_set_and_each_has_its_own_name_and_sta
 
 def test_in_a_cluster_the_others_greet_the_first_worker_beside_the_seeds() -> None:
     settings = shared(enabled=True, seeds=("192.0.2.1:7882",))
-    first, second = (worker_settings(settings, Worker(number, 7880, PORTS)) for number in (1, 2))
+    first, second = (worker_settings(settings, Worker(number, 7880, PORTS, SIDE_PORTS)) for number in (1, 2))
     assert first.cluster.seeds == ("192.0.2.1:7882",)
     assert second.cluster.seeds == ("192.0.2.1:7882", "127.0.0.1:7882")
 

@@ -9,6 +9,7 @@ import pytest
 from harness.plane import Client, Refusal, Stage
 from palaver.errors import StartError
 from palaver.ledger import MemoryLedger, SqliteLedger
+from palaver.protocol.close_codes import CloseCode
 
 
 @pytest.fixture
@@ -204,6 +205,27 @@ def test_bans_and_revocations_survive_a_restart(tmp_path: Path) -> None:
     later.advance(10)
     later.enter("carol")
     reopened.close()
+
+
+def test_a_ban_at_another_worker_ends_the_stays_below_its_maker(tmp_path: Path) -> None:
+    ledgers = [SqliteLedger(tmp_path / "rulings.sqlite") for _ in range(2)]
+    here, there = (Stage(ledger=ledger) for ledger in ledgers)
+    moderator = here.enter("mo", role="moderator")
+    here.enter("bob"), here.enter("olivia")
+    watcher, bob = there.enter("will"), there.enter("bob")
+    owner = there.enter("olivia", role="owner")
+    watcher.take()
+    for identity in ("bob", "olivia"):
+        moderator.call("kickUser", identity=identity, ban={"scope": "all"})
+    there.plane.administration.catch_up()
+    there.plane.sessions.deliver_all()
+    assert (bob.closed, owner.closed) == ((CloseCode.BANNED, "kicked"), None)
+    assert [(told["event"], told["by"]) for told in watcher.take()] == [("peerLeft", "hidden")]
+    for identity in ("bob", "olivia"):
+        with pytest.raises(Refusal, match="banned"):
+            there.enter(identity, room="another")
+    for ledger in ledgers:
+        ledger.close()
 
 
 def test_what_cannot_be_kept_is_not_acknowledged_and_does_not_hold() -> None:

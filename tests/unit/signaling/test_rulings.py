@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from harness.plane import Client, Refusal, Stage
 from harness.settings import node_settings
 from palaver.ledger import MemoryLedger, SqliteLedger
+from palaver.ledger.sqlite import CHANGES_KEPT
 from palaver.protocol.errors import ProtocolError
 from palaver.settings import LiveSettings
 from palaver.signaling.rulings import Ruling, Rulings
@@ -101,6 +104,85 @@ def test_doubles_that_an_earlier_version_kept_become_one(tmp_path: Path) -> None
     rulings.lift("b1")
     assert list(ledger.load()) == []
     ledger.close()
+
+
+# --- of several workers, who share a file ---
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[tuple[Rulings, Rulings]]:
+    ledgers = [SqliteLedger(tmp_path / "rulings.sqlite") for _ in range(2)]
+    first, second = (rulings_of(ledger) for ledger in ledgers)
+    yield first, second
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_worker_takes_over_what_another_rules_and_lifts(workers: tuple[Rulings, Rulings]) -> None:
+    first, second = workers
+    first.add([ban("b1", 4e9), ban("b2", None, room="")])
+    assert second.catch_up() == [ban("b1", 4e9), ban("b2", None, room="")]
+    assert second.catch_up() == [] == first.catch_up()
+    with pytest.raises(ProtocolError, match="banned"):
+        second.check_ban("bob", "another", NOW)
+    second.lift("b2")
+    assert first.catch_up() == []
+    first.check_ban("bob", "another", NOW)
+    first.add([ban("b3", 4e9 + 60)])
+    assert [(each.id, each.until) for each in second.catch_up()] == [("b1", 4e9 + 60)]
+
+
+def test_two_workers_that_rule_at_once_keep_the_same_ruling(workers: tuple[Rulings, Rulings]) -> None:
+    first, second = workers
+    first.add([ban("b2", 4e9, at=NOW)])
+    second.add([ban("b1", None, at=NOW + 1)])
+    second.catch_up()
+    first.catch_up()
+    held = [rulings.bans(NOW) for rulings in (first, second)]
+    assert [[(each.id, each.until) for each in bans] for bans in held] == [[("b2", None)]] * 2
+    assert first.catch_up() == second.catch_up() == []
+
+
+def test_a_worker_that_is_far_behind_reads_all_again(
+    workers: tuple[Rulings, Rulings], tmp_path: Path
+) -> None:
+    first, second = workers
+    first.add([ban("b1", None), ban("b2", None, identity="carol")])
+    second.catch_up()
+    first.lift("b1")
+    with sqlite3.connect(tmp_path / "rulings.sqlite") as database:
+        database.execute("DELETE FROM changes")
+    first.add([ban("b3", None, identity="dora")])
+    assert second.catch_up() == [ban("b3", None, identity="dora")]
+    assert [each.id for each in second.bans(NOW)] == ["b2", "b3"]
+    assert second.catch_up() == []
+
+
+def test_few_changes_are_kept(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "rulings.sqlite")
+    ledger.record([ban(f"b{number}", NOW, identity=str(number)) for number in range(CHANGES_KEPT)])
+    ledger.purge(NOW)
+    with closing(sqlite3.connect(tmp_path / "rulings.sqlite")) as database:
+        assert database.execute("SELECT count(*), max(number) FROM changes").fetchone() == (
+            CHANGES_KEPT,
+            2 * CHANGES_KEPT,
+        )
+    ledger.close()
+
+
+def test_a_file_of_an_earlier_version_is_shared_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "rulings.sqlite"
+    SqliteLedger(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "DROP TRIGGER rulings_insert; DROP TRIGGER rulings_delete; DROP TABLE changes; PRAGMA user_version = 1"
+        )
+    ledgers = [SqliteLedger(path) for _ in range(2)]
+    first, second = (rulings_of(ledger) for ledger in ledgers)
+    first.add([ban("b1", None)])
+    assert second.catch_up() == [ban("b1", None)]
+    for ledger in ledgers:
+        ledger.close()
 
 
 times = st.none() | st.integers(1, 10).map(lambda n: NOW + n)

@@ -297,6 +297,9 @@ class SessionHandler:
                 self._rulings.check_token(claims, self._wall())
             found = self._sessions.rooms.get(params.room)
             if found is None:
+                if url := self._elsewhere(params.room, message.caller.connection.host):
+                    what = f"if there is such a room, it is at {url}"
+                    raise ProtocolError("not_found", what, retry="elsewhere", url=url)
                 raise ProtocolError("not_found", "there is no such room")
             room = found
         if params.if_version == room.version:
