@@ -96,11 +96,13 @@ ROWS = (
     Row(RELAY, "Prosody"),
     Row(REQUEST, "protoo, request + notify", at_least=(2.5, 4.0)),
     Row(REQUEST, "Janus, plugin request", at_least=(2.5, 4.0)),
+    Row(REQUEST, "Centrifuge library (Go)"),
     Row(TRICKLE, "C epoll relay", at_least=(0.8, 1.2)),
     Row(TRICKLE, "node ws"),
     Row(FANOUT, "node ws", at_least=(1.2, 1.5)),
     Row(FANOUT, "socket.io", at_least=(1.8, 2.3)),
     Row(FANOUT, "protoo, notify", at_least=(4.0, 5.0)),
+    Row(FANOUT, "Centrifuge library (Go)"),
     Row(JOINS, "websockets + msgspec", at_least=(1.0, 1.5)),
 )
 IDLE_ROW = ROWS[0]

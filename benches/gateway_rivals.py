@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gateway_debian as debian
-from gateway_wires import JANUS, PEERJS, PROTOO, PROTOO_REQUEST, RAW, SOCKET_IO, XMPP, Wire
+from gateway_wires import CENTRIFUGE, JANUS, PEERJS, PROTOO, PROTOO_REQUEST, RAW, SOCKET_IO, XMPP, Wire
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -34,7 +34,7 @@ class Rival(NamedTuple):
     wire: Wire
     command: tuple[str | Path, ...]
     needs: str
-    """gcc, go, node, python, janus or prosody."""
+    """gcc, go, centrifuge, node, python, janus or prosody."""
     start: Callable[[Path, Path, int], debian.Started] | None = None
     """(files, folder, port) → how it is started. None: by its command, and it prints the port that the kernel chose."""
 
@@ -55,12 +55,13 @@ RIVALS = {
         Rival("socket.io", SOCKET_IO, _node("socketio_relay.js"), "node"),
         Rival("protoo, notify", PROTOO, _node("protoo_relay.js"), "node"),
         Rival("protoo, request + notify", PROTOO_REQUEST, _node("protoo_relay.js"), "node"),
+        Rival("Centrifuge library (Go)", CENTRIFUGE, (PEERS / "centrifuge_relay",), "centrifuge"),
         Rival("Janus, plugin request", JANUS, (), "janus", debian.janus),
         Rival("Prosody", XMPP, (), "prosody", debian.prosody),
     )
 }
 NOT_HERE = {
-    "Centrifugo": "the public Go module proxy answers 403 for its module; a gorilla relay stands for Go"
+    "Centrifugo": "the public Go module proxy answers 403 for its module; the library that it is made of stands for it"
 }
 
 
@@ -70,7 +71,8 @@ def install() -> dict[str, str]:
     missing = {}
     for need, installs in (
         ("gcc", _compile),
-        ("go", _go),
+        ("go", lambda: _go("gorilla")),
+        ("centrifuge", lambda: _go("centrifuge")),
         ("python", _pip),
         ("node", _npm),
         ("janus", lambda: debian.fetch("janus", "janus", PEERS)),
@@ -90,10 +92,10 @@ def _compile() -> None:
     subprocess.run([compiler, "-O2", "-o", PEERS / "epoll_relay", SOURCES / "epoll_relay.c"], check=True)
 
 
-def _go() -> None:
+def _go(name: str) -> None:
     if shutil.which("go") is None:
         raise OSError("there is no Go")
-    subprocess.run(["go", "build", "-o", PEERS / "gorilla_relay", "."], cwd=SOURCES / "gorilla", check=True)
+    subprocess.run(["go", "build", "-o", PEERS / f"{name}_relay", "."], cwd=SOURCES / name, check=True)
 
 
 def _pip() -> None:

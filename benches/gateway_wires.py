@@ -84,6 +84,21 @@ PEERJS = Wire(
 )
 
 
+CENTRIFUGE = Wire(
+    _query,
+    lambda to, body: (
+        b'{"id":',
+        ...,
+        *_around(',"publish":{"channel":"TO","data":{', "}}}")(to, body),
+    ),
+    b'"pub":{"data"',
+    opening=lambda id: (Step(b'"connect":{', _said('{"id":1,"connect":{}}')),),
+    reply=b'"publish":{}',
+    error=b'"error":{"code"',
+    keepalive=(b"{}", b"{}"),
+)
+
+
 def _janus_session(index: int | str) -> int:
     """Janus lets a client choose the number of its session, which is from 1."""
     return int(index) + 1
