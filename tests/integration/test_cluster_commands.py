@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +49,32 @@ def test_a_cluster_is_looked_at_from_the_command_line(tmp_path: Path) -> None:
         assert "there is no such member" in palaver("rtt", "nobody", "--state-dir", state, code=1)
         assert "left; 1 members" in palaver("leave", "--url", second.http, "--admin-token", ADMIN)
         until(lambda: first.statuses()["b"] == "left")
+
+
+@pytest.mark.parametrize("command", [("top", "--every", "0.1"), ("members", "--watch", "--every", "0.1")])
+def test_live_views_fit_a_terminal_and_end_with_ctrl_c(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with process_cluster(tmp_path, "ab"):
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "palaver.cli", *command, "--state-dir", str(tmp_path / "a" / "state")],
+            env={**KEPT, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs,
+            preexec_fn=lambda: os.login_tty(theirs),
+        )  # fmt: skip
+        os.close(theirs)
+        seen, interrupted = b"", False
+        with contextlib.suppress(OSError):  # EIO: the terminal's other side has ended
+            while part := os.read(ours, 4096):
+                seen += part
+                if seen.count(b"sessions") >= 3 and not interrupted:
+                    os.write(ours, b"\x03")
+                    interrupted = True
+        os.close(ours)
+        assert process.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text)]
+    assert any(line.startswith("a (this)  alive") for line in lines)
+    assert all(len(line) < 80 and "…" not in line and "Traceback" not in line for line in lines)
 
 
 def test_without_a_node_the_commands_say_what_to_do(tmp_path: Path) -> None:

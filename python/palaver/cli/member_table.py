@@ -10,12 +10,22 @@ if TYPE_CHECKING:
 
 COLOURS = {"alive": "green", "unreachable": "red", "dead": "red dim", "left": "dim", "banned": "magenta"}
 HEADINGS = ("name", "status", "address", "zone", "load", "sessions", "rtt", "heard", "id")
+RIGHT = frozenset({"load", "sessions", "rtt", "heard"})
+DROPPED = ("id", "zone", "heard", "address", "sessions", "rtt", "load")
+"""What goes, in this order, where a terminal is too narrow for all columns; what stays is shown whole."""
+GAP = 2
+MARGIN = 4
+"""Columns at the right that stay empty: an echoed ^C must not begin a line, which would shift a live table."""
+
+
+def by_name(members: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """This node first, then by name."""
+    return sorted(members, key=lambda one: (not one["self"], one["name"], one["nodeId"]))
 
 
 def rows(members: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """One row of text for each member, this node first, then by name."""
-    ordered = sorted(members, key=lambda one: (not one["self"], one["name"], one["nodeId"]))
-    return [_row(one) for one in ordered]
+    """One row of text for each member, in their order."""
+    return [_row(one) for one in members]
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
@@ -48,16 +58,50 @@ def plain(members: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def table(members: Iterable[Mapping[str, Any]], title: str = "") -> Table:
-    """The same for a terminal."""
+def table(
+    members: Iterable[Mapping[str, Any]], width: int, lines: int | None = None, title: str = ""
+) -> Table:
+    """The same for a terminal of this width. With `lines` it is no longer than that, and the last one says how many more
+    members there are.
+    """
     from rich.table import Table
+    from rich.text import Text
 
-    result = Table(title=title or None, title_justify="left", pad_edge=False)
-    for heading in HEADINGS:
-        right = heading in ("load", "sessions", "rtt", "heard")
-        result.add_column(heading, justify="right" if right else "left", no_wrap=heading != "id")
-    for row in rows(members):
+    found = rows(members)
+    shown = _fitting(found, width - MARGIN)
+    room = len(found) if lines is None else max(1, lines - 1 - bool(title))
+    if len(found) > room:
+        room = max(1, room - 1)
+    more = len(found) - room
+    result = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        caption=f"and {more} more" if more > 0 else None,
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, GAP, 0, 0),
+    )
+    for column in shown:
+        heading = HEADINGS[column]
+        result.add_column(heading, justify="right" if heading in RIGHT else "left", no_wrap=True)
+    for row in found[:room]:
         word = row[1].rstrip("?").split(",")[0]
         colour = "yellow" if row[1].startswith("alive?") else COLOURS.get(word, "")
-        result.add_row(row[0], f"[{colour}]{row[1]}[/]" if colour else row[1], *row[2:])
+        # Text and not markup: what other nodes call themselves is shown as it is.
+        cells = [Text(row[column], colour if HEADINGS[column] == "status" else "") for column in shown]
+        result.add_row(*cells)
     return result
+
+
+def _fitting(found: list[tuple[str, ...]], width: int) -> list[int]:
+    """The indices of the columns that there is room for."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(HEADINGS, *found, strict=True)]
+    shown = list(range(len(HEADINGS)))
+    for heading in DROPPED:
+        if sum(widths[column] + GAP for column in shown) - GAP <= width:
+            break
+        shown.remove(HEADINGS.index(heading))
+    return shown

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from palaver.cli.local_node import AdminToken, LocalNode, Url, find_node
+from palaver.cli.member_table import by_name, plain, table
 from palaver.cli.options import Json, StateDir, Verbose
 from palaver.cli.output import say, say_json
 
@@ -36,29 +37,24 @@ def members(
     if watch:
         watched(node, every, json=json)
         return
-    found = node.members()
+    found = by_name(node.members())
     if json:
         say_json(found)
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        from palaver.cli.member_table import table
-
-        Console().print(table(found))
+        console = Console()
+        console.print(table(found, console.width))
     else:
-        from palaver.cli.member_table import plain
-
         say(plain(found))
 
 
 def watched(node: LocalNode, every: float, *, json: bool) -> None:
     """Shows members until Ctrl-C: a live table on a terminal, else one view after the other."""
-    from palaver.cli.member_table import plain, table
-
     try:
         if json or not sys.stdout.isatty():
             while True:
-                found = node.members()
+                found = by_name(node.members())
                 if json:
                     say_json(found)
                 else:
@@ -68,9 +64,10 @@ def watched(node: LocalNode, every: float, *, json: bool) -> None:
 
         with Live(auto_refresh=False) as live:
             while True:
-                view, found = node.get("/v1/cluster"), node.members()
+                view, found = node.get("/v1/cluster"), by_name(node.members())
                 title = f"{view['cluster']}, as {view['name']} sees it: {view['members']} take part"
-                live.update(table(found, title), refresh=True)
+                width, lines = live.console.size
+                live.update(table(found, width, lines - 1, title), refresh=True)
                 time.sleep(every)
     except KeyboardInterrupt:
         return
