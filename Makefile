@@ -36,6 +36,7 @@ $(VENV)/.built: $(VENV)/.dependencies $(RUST_SOURCES)
 test: setup ## set everything up and pass all tests
 	cargo test -q --workspace
 	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest benches --benchmark-disable # each benchmark once, so that it goes on saying what it measures
 
 lint: setup ## every check that is not a test
 	$(BIN)/ruff check python tests benches examples docs

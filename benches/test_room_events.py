@@ -23,8 +23,9 @@ def test_note_an_event(benchmark: BenchmarkFixture) -> None:
         room.tell(EVENT)
         room._pending.clear()
 
+    before = room.log.seq
     benchmark(note)
-    assert room.log.seq > 10
+    assert room.log.seq > before
 
 
 @pytest.mark.parametrize("size", [10, 100, 1000])
@@ -36,8 +37,9 @@ def test_tell_all(benchmark: BenchmarkFixture, size: int) -> None:
         told.tell(EVENT)
         told.deliver()
 
+    before = room.sinks[0].sent
     benchmark(tell)
-    assert room.sinks[0].sent > 10
+    assert room.sinks[0].sent > before
 
 
 def test_tell_one_of_a_thousand(benchmark: BenchmarkFixture) -> None:
@@ -48,8 +50,9 @@ def test_tell_one_of_a_thousand(benchmark: BenchmarkFixture) -> None:
         told.tell(EVENT, to=peer)
         told.deliver()
 
+    before = room.sinks[500].sent
     benchmark(tell)
-    assert room.sinks[500].sent > 10
+    assert room.sinks[500].sent > before
 
 
 def test_replay_a_hundred_missed_events(benchmark: BenchmarkFixture) -> None:
