@@ -354,9 +354,10 @@ class SignalingNode:
             self.plane.admission.note_lag(self.lag.ticked(now - before))
             before = now
             try:
+                self.plane.sessions.advance(now)
                 if self._worker is not None:
                     self.plane.administration.catch_up()
-                self.plane.sessions.advance(now)
+                    self.plane.sessions.deliver_all()
             except Exception:
                 log.exception("session timers failed")
 

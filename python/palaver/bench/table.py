@@ -22,11 +22,13 @@ def show(figures: Figures, console: Console) -> None:
         table.add_row(name, f"{count:,}", f"{rate:,.0f}" if rate else "", *_times(latency))
     console.print(table)
     facts = f"times in ms; {figures.sessions:,} sessions; measured {figures.seconds:.1f} s"
-    console.print(facts, highlight=False, soft_wrap=True)
+    # A terminal would break words; in a pipe a sentence is a line.
+    whole = not console.is_terminal
+    console.print(facts, highlight=False, soft_wrap=whole)
     for line in _sentences(figures):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=whole)
     for note in figures.notes:
-        console.print(f"[yellow]note[/yellow]: {note}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note[/yellow]: {note}", highlight=False, soft_wrap=whole)
 
 
 def _rows(figures: Figures) -> Iterator[tuple[str, int, float, Latency | None]]:
