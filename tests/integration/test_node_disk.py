@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.failing_disk import FailingDisk
 from harness.media import eventually
 from harness.operator import ADMIN_SETTINGS, Operator, operator_of
 from harness.process import NodeProcess, serving_process, write_settings
@@ -63,25 +63,15 @@ async def is_ready_again(operator: Operator) -> None:
             pass
 
 
-@pytest.fixture(scope="module")
-def failing_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("needs a C compiler")
-    library = tmp_path_factory.mktemp("shim") / "failing_disk.so"
-    source = Path(__file__).with_name("failing_disk.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
-
-
-async def test_an_error_of_fsync_is_no_acknowledgement_and_no_end(tmp_path: Path, failing_disk: Path) -> None:
-    flag = tmp_path / "the disk fails"
-    environ = {"LD_PRELOAD": str(failing_disk), "FAILING_DISK": str(flag)}
-    with serving_process(tmp_path, ADMIN_SETTINGS, environ=environ) as node:
+async def test_an_error_of_fsync_is_no_acknowledgement_and_no_end(
+    tmp_path: Path, failing_disk_library: Path
+) -> None:
+    disk = FailingDisk.make(failing_disk_library, tmp_path / "state", tmp_path / "disk")
+    with serving_process(tmp_path, ADMIN_SETTINGS, environ=disk.environ) as node:
         async with call_under_way(node) as (alice, operator):
-            flag.touch()
+            disk.fail("fsync", "fdatasync")
             await goes_on_without_durable_rulings(node, alice, operator)
-            flag.unlink()
+            disk.mend("fsync", "fdatasync")
             await is_ready_again(operator)
             assert (await operator.ban("bob"))[0] == 201
             assert await operator.banned() == {"bob"}

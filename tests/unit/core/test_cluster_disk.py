@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-SHIM = Path(__file__).parents[2] / "harness" / "failing_disk.c"
+from harness.failing_disk import FailingDisk
 
 PRELUDE = """
 import itertools, select, shutil, sys, time
@@ -48,39 +42,12 @@ def see(*drivers):
 """
 
 
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler for the library that fails")
-    library = tmp_path_factory.mktemp("shim") / "failing_disk.so"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SHIM, "-ldl"], check=True
-    )
-    return library
-
-
-def run(script: str, directory: Path, shim: Path) -> list[str]:
-    """What a process printed whose disk fails when told to."""
-    files, disk = directory / "files", directory / "disk"
-    (disk / "held").mkdir(parents=True)
-    files.mkdir()
-    environ = {
-        **os.environ,
-        "LD_PRELOAD": str(shim),
-        "FAILING_DISK": str(disk),
-        "FAILING_DISK_BELOW": str(files),
-    }
-    command = [sys.executable, "-c", PRELUDE + script, str(files), str(disk)]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-def test_an_incarnation_that_cannot_be_reserved_is_not_used(tmp_path: Path, shim: Path) -> None:
+def test_an_incarnation_that_cannot_be_reserved_is_not_used(disk: FailingDisk) -> None:
     """A disk that fails at the start is an error of the start; where only the reservation fails, the node ends before it has
     told anybody anything, and says why."""
-    said = run(
-        """
+    said = disk.run(
+        PRELUDE
+        + """
 first, keys = node(), KeyManager()
 again = node(first, keys, here / "b")
 until(again, see(first, again))
@@ -106,19 +73,18 @@ until(back, lambda: first.member(back.node_id).incarnation > before)
 print("back")
 back.close()
 first.close()
-""",
-        tmp_path,
-        shim,
+"""
     )
     assert said == ["5", "0 the incarnation cannot be reserved", "True", "back"]
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
 def test_a_membership_that_cannot_be_written_is_told_once_and_written_whole_when_the_disk_is_well(
-    tmp_path: Path, shim: Path, call: str
+    disk: FailingDisk, call: str
 ) -> None:
-    said = run(
-        f"""
+    said = disk.run(
+        PRELUDE
+        + f"""
 first, keys = node(), KeyManager()
 kept = node(first, keys, here / "b")
 until(kept, see(first, kept))
@@ -138,8 +104,6 @@ copies = itertools.count()
 print(until(kept, lambda: everybody == known_after_a_kill(keys, next(copies))))
 for each in (first, kept, *others, more, last):
     each.close()
-""",
-        tmp_path,
-        shim,
+"""
     )
     assert said == ["True", "1 alive 0", "True"]

@@ -4,7 +4,6 @@ The disks are real or next to it: a tmpfs of 64 KiB in a mount namespace of its 
 and fails the calls that it is told to (``tests/harness/failing_disk.c``).
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.failing_disk import FailingDisk
 from palaver.core import WriteAheadLog
 
-SHIM = Path(__file__).parents[2] / "harness" / "failing_disk.c"
 Run = Callable[[str], list[str]]
 
 PRELUDE = """
@@ -42,42 +41,10 @@ def changes(log):
 """
 
 
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler for the library that fails")
-    library = tmp_path_factory.mktemp("shim") / "failing_disk.so"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SHIM, "-ldl"], check=True
-    )
-    return library
-
-
 @pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    (tmp_path / "disk" / "held").mkdir(parents=True)
-    (tmp_path / "files").mkdir()
-    return tmp_path / "disk"
-
-
-@pytest.fixture
-def run(tmp_path: Path, disk: Path, shim: Path) -> Run:
+def run(disk: FailingDisk) -> Run:
     """Runs a script in a process whose disk fails when told to; what it printed, line by line."""
-    files = tmp_path / "files"
-    surroundings = {
-        **os.environ,
-        "LD_PRELOAD": str(shim),
-        "FAILING_DISK": str(disk),
-        "FAILING_DISK_BELOW": str(files),
-    }
-
-    def run(script: str) -> list[str]:
-        command = [sys.executable, "-c", PRELUDE + script, files, disk]
-        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
-
-    return run
+    return lambda script: disk.run(PRELUDE + script)
 
 
 def test_after_a_failed_fsync_a_log_acknowledges_nothing_though_the_next_one_would_succeed(run: Run) -> None:
@@ -92,23 +59,23 @@ print(tried(log.append, b"later"), tried(log.sync), tried(log.reset), tried(log.
     assert said == ["5", "9 9 9 9"]  # EIO, then EBADF: open it again
 
 
-def test_what_a_log_replays_after_a_failed_fsync_is_durable(tmp_path: Path, disk: Path, run: Run) -> None:
+def test_what_a_log_replays_after_a_failed_fsync_is_durable(disk: FailingDisk, run: Run) -> None:
     run("""
 log = WriteAheadLog(here / "log", policy="always")
 log.append(b"durable")
 fails("fdatasync")
 tried(log.append, b"clean in the cache, and not on the disk")
 """)
-    log = tmp_path / "files" / "log"
-    held = disk / "held" / str(log.stat().st_ino)
+    log = disk.files / "log"
+    held = disk.switches / "held" / str(log.stat().st_ino)
     assert held.read_bytes() != log.read_bytes()  # the library fails as it should
-    (disk / "fdatasync").unlink()
+    disk.mend("fdatasync")
     (replayed,) = run("""
 with WriteAheadLog(here / "log") as log:
     print(changes(log))
 """)
     assert replayed == "['durable', 'clean in the cache, and not on the disk']"
-    held = disk / "held" / str(log.stat().st_ino)
+    held = disk.switches / "held" / str(log.stat().st_ino)
     assert held.read_bytes() == log.read_bytes()
 
 
