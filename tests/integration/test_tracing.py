@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -15,31 +16,35 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from harness.guest import guest
 from harness.node import running_node
+from palaver.observe.spans import LAST_SPANS
 
 NO_MEDIA = {"embedded": False}
 
 
 class Collector:
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
         self.url = ""
+        self.status = status
+        self.asked = 0
         self.spans: list[Span] = []
         self.services: set[str] = set()
         self.changed = asyncio.Event()
 
     async def take(self, request: web.Request) -> web.Response:
         assert request.content_type == "application/x-protobuf"
+        self.asked += 1
         for resource in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
             names = {each.key: each.value.string_value for each in resource.resource.attributes}
             self.services.add(names["service.name"])
             for scope in resource.scope_spans:
                 self.spans.extend(scope.spans)
         self.changed.set()
-        return web.Response(content_type="application/x-protobuf")
+        return web.Response(status=self.status, content_type="application/x-protobuf")
 
 
 @asynccontextmanager
-async def collector() -> AsyncIterator[Collector]:
-    one = Collector()
+async def collector(status: int = 200) -> AsyncIterator[Collector]:
+    one = Collector(status)
     app = web.Application()
     app.router.add_post("/v1/traces", one.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -83,3 +88,15 @@ async def test_a_collector_that_is_not_there_holds_up_neither_calls_nor_the_end(
         for _ in range(20):
             await one.call("heartbeat", t=1)
     assert node.node.spans is not None
+
+
+async def test_a_collector_that_was_given_up_is_asked_no_more() -> None:
+    async with collector(status=503) as one:
+        async with running_node(media=NO_MEDIA, tracing={"endpoint": one.url}) as node, guest(node, "a"):
+            pass
+        asked = one.asked
+        assert asked
+        for thread in threading.enumerate():
+            if thread.name == LAST_SPANS:
+                await asyncio.to_thread(thread.join)
+        assert one.asked == asked

@@ -32,6 +32,8 @@ EXPORT_SECONDS: Final = 5.0
 """How long a collector may take for a batch, repeats included; then the batch is lost."""
 CLOSE_SECONDS: Final = 2.0
 """How long the end of a node waits for the last batch."""
+LAST_SPANS: Final = "last spans"
+"""Name of the thread that ends the library."""
 
 
 class SpanExport:
@@ -100,10 +102,12 @@ class SpanExport:
                 loop.call_soon_threadsafe(done.set)
 
         # A daemon of its own: a worker of asyncio's pool would hold up the end of the process.
-        threading.Thread(target=shut_down, name="last spans", daemon=True).start()
-        with contextlib.suppress(TimeoutError):
+        threading.Thread(target=shut_down, name=LAST_SPANS, daemon=True).start()
+        try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await done.wait()
+        except TimeoutError:
+            self._delivery.shutdown()  # else the library would go on asking it until EXPORT_SECONDS are over
 
     def metrics(self) -> list[Metric]:
         """Spans begun, exported and failed; what is in none of the latter waits, was not sampled, or was lost."""
@@ -163,7 +167,7 @@ def _delivery(to: SpanExporter) -> Any:
 
     class Delivery(SpanExporter):
         exported = failed = 0
-        failing = False
+        failing = ended = False
 
         def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
             result = to.export(spans)
@@ -181,7 +185,9 @@ def _delivery(to: SpanExporter) -> Any:
             return result
 
         def shutdown(self) -> None:
-            to.shutdown()
+            if not self.ended:
+                self.ended = True
+                to.shutdown()
 
         def force_flush(self, timeout_millis: int = 30000) -> bool:
             return to.force_flush(timeout_millis)
