@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use super::machine::Tombstone;
+use super::probe::UNAWAITED;
 use super::timers::Timer;
 use super::{Engine, Event, Output};
 use crate::{Error, NodeId, Status, Time, record};
@@ -130,7 +131,7 @@ impl Engine {
         match dead.get(pick) {
             Some(id) => {
                 let id = *id;
-                self.ping(&id, 0, false, true, output);
+                self.ping(&id, UNAWAITED, false, true, output);
             }
             None => self.greet(seeds[pick - dead.len()], output),
         }

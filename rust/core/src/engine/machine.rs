@@ -18,6 +18,7 @@ use super::partition::Partition;
 use super::probe::Probes;
 use super::probe_order::ProbeOrder;
 use super::round_trip::RoundTrips;
+use super::second_look::SecondLooks;
 use super::spread::Spread;
 use super::suspicion::Suspicions;
 use super::sync::Syncs;
@@ -56,6 +57,7 @@ pub struct Engine {
     pub(super) health: LocalHealth,
     pub(super) round_trips: RoundTrips,
     pub(super) suspicions: Suspicions,
+    pub(super) second_looks: SecondLooks,
     pub(super) partition: Partition,
     pub(super) flaps: Flaps,
     pub(super) buffer: BroadcastBuffer,
@@ -161,6 +163,7 @@ impl Engine {
             }),
             round_trips: RoundTrips::new(config.probe_timeout_min, config.probe_timeout_max),
             suspicions: Suspicions::new(hasher),
+            second_looks: SecondLooks::default(),
             partition: Partition::default(),
             flaps: Flaps::new(hasher),
             buffer: BroadcastBuffer::new(config.buffer_capacity, hasher)?,
@@ -264,6 +267,7 @@ impl Engine {
             Timer::Leave => self.leave_again(output),
             Timer::Flap(subject) => self.flap_over(subject),
             Timer::Beat => self.beat(),
+            Timer::Sync => self.sync_again(output),
         }
     }
 

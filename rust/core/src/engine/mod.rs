@@ -56,6 +56,7 @@ mod probe;
 mod probe_order;
 mod rival;
 mod round_trip;
+mod second_look;
 mod spread;
 mod suspicion;
 mod sync;

@@ -304,6 +304,7 @@ impl Engine {
         }
         let Some(message) = Message::decode(opened.postmark.kind, &opened.payload)? else { return Ok(()) };
         self.seeds.heard();
+        let uninformed = !matches!(message, Message::Ping(_) | Message::Ack(_));
         match message {
             Message::Ping(ping) => self.take_ping(&sender, &ping, stream, output),
             Message::Ack(ack) => self.take_ack(&sender, &ack, stream, output),
@@ -330,6 +331,8 @@ impl Engine {
                 self.take_sync_reply(&sender, more, &buckets, records, output)
             }
             Message::SyncPush { records } => self.ingest(records, output),
-        }
+        }?;
+        self.heard(&sender, uninformed, output);
+        Ok(())
     }
 }

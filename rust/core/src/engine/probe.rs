@@ -44,6 +44,9 @@ struct Relay {
 /// How many probes for others run at one time: a bound on what a member can have this node do.
 const MAX_RELAYS: usize = 1 << 10;
 
+/// The nonce of pings that no probe waits for: whenever the answer comes, it says that the target hears this node.
+pub(super) const UNAWAITED: u32 = 0;
+
 /// How many probes on accusations run at one time.
 const MAX_PROBES: usize = 1 << 8;
 
@@ -286,11 +289,15 @@ impl Engine {
         {
             let (asker, nonce) = (relay.asker, relay.nonce);
             self.probes.relays.remove(&ack.nonce);
+            self.answers(sender, output);
             let (root, vitals) = (self.table.root(), self.own.vitals);
             self.send(&asker, &Message::Ack(Ping { nonce, root, vitals, records: &[] }), output);
             return Ok(());
         }
-        let Some(probe) = self.probes.running.get(&ack.nonce) else { return Ok(()) };
+        let Some(probe) = self.probes.running.get(&ack.nonce) else {
+            self.answers(sender, output); // late, or asked by the way: it hears us
+            return Ok(());
+        };
         if probe.target != *sender && !probe.asked.contains(sender) {
             return Ok(());
         }

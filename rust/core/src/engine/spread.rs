@@ -102,6 +102,13 @@ impl Engine {
         }
         // Who is out of reach may hear it all the same. It does not count as told: those who can hear would go without.
         if let Some(lost) = self.somebody_out_of_reach() {
+            // Above all what is proven against itself, so that it answers.
+            let news = records.len();
+            self.evidence(&lost, &mut records);
+            if records.len() > self.room(0) {
+                self.send(&lost, &Message::Gossip { records: &records[news..] }, output);
+                records.truncate(news);
+            }
             self.send(&lost, &Message::Gossip { records: &records }, output);
         }
         if !self.buffer.is_empty() {

@@ -26,6 +26,8 @@ struct Suspicion {
     incarnation: u64,
     accusations: Vec<Accusation>,
     own: bool,
+    /// When the subject was last asked once more.
+    asked: Option<Time>,
     began: Time,
     /// When the observers were last told.
     told: Option<Time>,
@@ -67,6 +69,36 @@ impl Suspicions {
         self.by_subject.iter().filter(|(_, suspicion)| suspicion.own).map(|(subject, _)| subject)
     }
 
+    /// Whether this node misses anybody.
+    pub(super) fn any_own(&self) -> bool {
+        self.own().next().is_some()
+    }
+
+    /// Up to `count` members that this node misses, those first that were not asked for longest.
+    pub(super) fn longest_unasked(&self, count: usize) -> Vec<NodeId> {
+        let mut missed: Vec<(f64, NodeId)> = self
+            .by_subject
+            .iter()
+            .filter(|(_, suspicion)| suspicion.own)
+            .map(|(subject, suspicion)| (suspicion.asked.map_or(-1.0, |at| at.seconds()), *subject))
+            .collect();
+        missed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        missed.truncate(count);
+        missed.into_iter().map(|(_, subject)| subject).collect()
+    }
+
+    /// Whether `subject`, which this node misses, was not asked within `interval` seconds; then it counts as asked.
+    pub(super) fn may_ask(&mut self, subject: &NodeId, now: Time, interval: f64) -> bool {
+        let Some(suspicion) = self.by_subject.get_mut(subject).filter(|suspicion| suspicion.own) else {
+            return false;
+        };
+        let may = suspicion.asked.is_none_or(|last| now.since(last) >= interval);
+        if may {
+            suspicion.asked = Some(now);
+        }
+        may
+    }
+
     /// How many members accuse `subject`.
     pub(super) fn accusers(&self, subject: &NodeId) -> usize {
         self.by_subject.get(subject).map_or(0, |suspicion| suspicion.accusations.len())
@@ -89,6 +121,7 @@ impl Suspicions {
             incarnation: accusation.incarnation(),
             accusations: Vec::new(),
             own: false,
+            asked: None,
             began: now,
             told: None,
             waits_for_zones: false,
@@ -147,6 +180,7 @@ impl Engine {
         if self.config.rules.detection == Detection::Observers && self.suspicions.is_own(subject) {
             self.suspicions.drop(subject);
             output.events.push(Event::Suspected { node: *subject, suspect: false });
+            self.found_again(output);
         }
     }
 

@@ -1,13 +1,14 @@
 //! Anti-entropy: roots ride on every ping and ack; where they differ for a while, two nodes exchange what differs.
 //!
 //! The one that noticed sends its 256 bucket sums; the other answers with its rows of the differing buckets; the first joins
-//! them and sends back what the other lacks. All over streams.
+//! them and sends back what the other lacks. All over streams. Where that was much, as after a partition, it begins the next
+//! exchange by itself, with anybody: gossip has room for a few records a packet, and pings come seldom where many were missed.
 
 use std::collections::HashMap;
 
-use super::timers::Clock;
+use super::timers::{Clock, Timer};
 use super::wire::Message;
-use super::{Engine, Event, Output};
+use super::{Detection, Engine, Event, Output};
 use crate::{Entry, Error, NodeId, NodeRecord, Precedence, Status, Time, record};
 
 /// The exchange that this node has begun.
@@ -23,6 +24,8 @@ pub(super) struct Syncs {
 struct Exchange {
     peer: NodeId,
     theirs: HashMap<NodeId, (u64, u64, Status)>,
+    /// How many records were new here.
+    joined: u64,
 }
 
 /// News that is on its way makes roots differ for a moment; after so many seconds it is no longer that.
@@ -30,6 +33,10 @@ const SETTLED: f64 = 0.5;
 
 /// An exchange whose answer does not come is given up after so many seconds.
 const PATIENCE: f64 = 5.0;
+
+/// An exchange that has moved more records than this, both ways together, is followed by another. What it takes to mend one
+/// renewal that was missed, in an idle cluster, is less.
+const MUCH: u64 = 3;
 
 /// The records of one stream message.
 const CHUNK: usize = 256 << 10;
@@ -74,7 +81,7 @@ impl Engine {
         }
         self.counters.syncs += 1;
         self.syncs.begun = Some(self.clock.now);
-        self.syncs.current = Some(Exchange { peer: *peer, theirs: HashMap::new() });
+        self.syncs.current = Some(Exchange { peer: *peer, theirs: HashMap::new(), joined: 0 });
         let sums = Box::new(self.table.buckets());
         self.send_stream(peer, &Message::SyncRequest { sums }, output);
     }
@@ -105,10 +112,13 @@ impl Engine {
         records: &[u8],
         output: &mut Output,
     ) -> Result<(), Error> {
+        let before = self.counters.records;
         self.ingest(records, output)?;
+        let joined = self.counters.records - before;
         let Some(exchange) = self.syncs.current.as_mut().filter(|current| current.peer == *sender) else {
             return Ok(());
         };
+        exchange.joined += joined;
         for part in record::split(records) {
             let part = part?;
             match part.kind {
@@ -133,22 +143,39 @@ impl Engine {
         if more {
             return Ok(());
         }
-        let theirs = self.syncs.current.take().map(|exchange| exchange.theirs).unwrap_or_default();
-        self.push(sender, buckets, &theirs, output);
+        let Some(Exchange { theirs, joined, .. }) = self.syncs.current.take() else { return Ok(()) };
+        let pushed = self.push(sender, buckets, &theirs, output);
+        if joined + pushed as u64 > MUCH && self.config.rules.detection == Detection::Observers {
+            let wait = self.config.sync_interval * (1.0 + 0.5 * self.chance.unit());
+            self.timers.set(self.clock.after(wait), Timer::Sync);
+        }
         if self.seeds.found() {
             output.events.push(Event::Joined);
         }
         Ok(())
     }
 
-    /// Sends what the other side lacks of the differing buckets.
+    /// The last exchange has moved much: another, with anybody in reach.
+    pub(super) fn sync_again(&mut self, output: &mut Output) {
+        let members = self.order.members();
+        if members.is_empty() || self.leaving.is_leaving() {
+            return;
+        }
+        let start = self.chance.below(members.len());
+        let mut from_there = members[start..].iter().chain(&members[..start]);
+        if let Some(peer) = from_there.find(|id| self.is_well(id)).copied() {
+            self.begin_sync(&peer, output);
+        }
+    }
+
+    /// Sends what the other side lacks of the differing buckets; how many rows.
     fn push(
         &mut self,
         peer: &NodeId,
         buckets: &[u8; 32],
         theirs: &HashMap<NodeId, (u64, u64, Status)>,
         output: &mut Output,
-    ) {
+    ) -> usize {
         let mut rows = self.rows(buckets);
         rows.retain(|entry| {
             let issued_at = self.contact_of(&entry.id).map_or(0, |contact| contact.issued_at);
@@ -158,6 +185,7 @@ impl Engine {
         for records in self.chunks(&rows) {
             self.send_stream(peer, &Message::SyncPush { records: &records }, output);
         }
+        rows.len()
     }
 
     fn contact_of(&self, id: &NodeId) -> Option<&super::contact::Contact> {

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Flap(NodeId),
     /// Vitals may be spread again.
     Beat,
+    /// Another exchange after one that moved much.
+    Sync,
 }
 
 /// What may be lost when a time goes to the caller's clock and back, in seconds: so that at its own deadline a timer is due.

@@ -1,0 +1,79 @@
+//! After a fault of the network is over: how soon nobody is missed any more, in virtual time.
+#![allow(clippy::unwrap_used)]
+
+use palaver_core::{NodeId, Time};
+use palaver_sim::{LinkQuality, World, configuration};
+
+fn settled(nodes: usize, seed: u64) -> World {
+    let mut world = World::new(configuration(None, false), LinkQuality::default(), nodes, 1, seed);
+    for node in 0..nodes {
+        world.start(node).unwrap();
+    }
+    world.introduce_all();
+    world.run(10.0, &mut |_| {});
+    world
+}
+
+/// How many members a node misses by itself.
+fn missed(world: &World, node: usize) -> usize {
+    world.nodes[node].engine.as_ref().unwrap().members().iter().filter(|member| member.suspected).count()
+}
+
+#[test]
+fn a_node_that_was_deaf_misses_nobody_two_seconds_after_it_hears_again() {
+    let mut had = Vec::new();
+    for seed in 1..=5 {
+        let mut world = settled(20, seed);
+        world.nodes[7].links.inbound_loss = 1.0;
+        world.run(40.0, &mut |_| {});
+        had.push(missed(&world, 7));
+        world.nodes[7].links.inbound_loss = 0.0;
+        world.run(42.0, &mut |_| {});
+        assert_eq!(missed(&world, 7), 0, "seed {seed}: of {had:?}");
+        // Nobody had reason to doubt anybody but the deaf one, which has answered.
+        world.run(50.0, &mut |_| {});
+        assert!((0..20).all(|node| missed(&world, node) == 0), "seed {seed}");
+        assert_eq!(world.views(), 1, "seed {seed}");
+    }
+    assert!(had.iter().all(|missed| *missed > 1), "{had:?}: nothing was to be cleared");
+}
+
+#[test]
+fn members_that_do_not_hear_a_node_stay_missed_by_it_however_much_it_hears_of_them() {
+    let mut world = settled(8, 1);
+    world.nodes[0].links.outbound_loss = 1.0;
+    let mut before: Vec<(NodeId, Time)> = Vec::new();
+    let mut heard = 0;
+    for second in 12..20 {
+        world.run(f64::from(second), &mut |_| {});
+        let members = world.nodes[0].engine.as_ref().unwrap().members();
+        let now: Vec<_> = members.iter().filter(|m| m.suspected).map(|m| (m.id, m.last_heartbeat)).collect();
+        for (id, last) in &before {
+            let still = now.iter().find(|(missed, _)| missed == id);
+            heard += usize::from(still.unwrap().1 > *last);
+        }
+        before = now;
+    }
+    assert!(before.len() > 1 && heard > 1, "{before:?}, heard {heard} times: nothing was put to the test");
+}
+
+#[test]
+fn after_a_partition_all_learn_at_once_what_is_said_of_them_and_views_are_one_soon() {
+    let mut world = settled(200, 1);
+    for node in 0..100 {
+        world.nodes[node].links.group = 1;
+    }
+    world.run(40.0, &mut |_| {});
+    let incarnations =
+        |world: &World| world.nodes.iter().map(|node| node.engine.as_ref().unwrap().incarnation()).collect();
+    let before: Vec<u64> = incarnations(&world);
+    for node in 0..100 {
+        world.nodes[node].links.group = 0;
+    }
+    world.run(40.5, &mut |_| {});
+    let after: Vec<u64> = incarnations(&world);
+    let silent = before.iter().zip(&after).filter(|(before, after)| before == after).count();
+    assert_eq!(silent, 0, "accused and have not answered within half a second");
+    world.run(43.2, &mut |_| {});
+    assert_eq!(world.views(), 1);
+}
