@@ -16,9 +16,6 @@ from palaver.gateway.pulse import Pulse, pulse
 from palaver.gateway.table import ConnectionTable
 from palaver.protocol.close_codes import CloseCode
 
-_SLOW_READER, _FULL_INBOX = 1, 2
-"""Reasons not to read from the socket; bits."""
-
 
 class WebSocketConnection:
     """An upgraded socket. `send` and `close` only queue; they never block and never raise.
@@ -38,9 +35,10 @@ class WebSocketConnection:
         "_close_code",
         "_ended",
         "_gone",
+        "_inbox_full",
         "_next_beat",
-        "_not_reading",
         "_outbox",
+        "_paused",
         "_peer_done",
         "_reader",
         "_shutting",
@@ -56,6 +54,7 @@ class WebSocketConnection:
         "id",
         "inbox",
         "is_open",
+        "is_slow",
         "wheel_slot",
     )
 
@@ -82,7 +81,10 @@ class WebSocketConnection:
         self._reader = FrameReader.of(self, table)
         self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
-        self._not_reading = 0  # the reasons
+        self._paused = False  # nothing is read from the socket
+        self._inbox_full = False
+        self.is_slow = False
+        """Whether the queue has grown beyond `outbox_shed_bytes`, and has not shrunk to half of that since."""
         self.is_open = True
         """Whether neither side has begun to close."""
         self._close_code = 0  # once it is not open
@@ -151,11 +153,6 @@ class WebSocketConnection:
         return not (self._peer_done or self._reader.broken)
 
     @property
-    def is_slow(self) -> bool:
-        """Whether the queue has grown beyond `outbox_shed_bytes`, and has not shrunk to half of that since."""
-        return bool(self._not_reading & _SLOW_READER)
-
-    @property
     def queued_bytes(self) -> int:
         """What waits for the client here: the outbox, and what the transport could not write yet."""
         return self._outbox.size + (self._transport.get_write_buffer_size() if self._blocked else 0)
@@ -194,7 +191,7 @@ class WebSocketConnection:
             self._shut_down()
 
     def take(self) -> bytes | None:
-        """What may go straight to the descriptor; None where there is nothing, or the transport has to be asked."""
+        """What may go straight to the descriptor; None where `flush` has to be asked."""
         outbox = self._outbox
         if (
             self.descriptor < 0
@@ -203,7 +200,6 @@ class WebSocketConnection:
             or not 0 < outbox.size <= WRITE_BYTES
             or self._transport.is_closing()
         ):
-            self.flush()
             return None
         return outbox.take()
 
@@ -229,7 +225,7 @@ class WebSocketConnection:
             return None
         if now >= self._next_beat:
             self._next_beat = now + self._table.beat
-            heard = self._reader.heard_anything() or self._not_reading & _FULL_INBOX
+            heard = self._reader.heard_anything() or self._inbox_full
             self._silent_beats = 0 if heard else self._silent_beats + 1
             match pulse(self._silent_beats):
                 case Pulse.PING:
@@ -240,10 +236,12 @@ class WebSocketConnection:
         return self._next_beat if self.authenticated else min(self._next_beat, self._auth_deadline)
 
     def pause_for_inbox(self) -> None:
-        self._stop_reading(_FULL_INBOX)
+        self._inbox_full = True
+        self._stop_reading()
 
     def resume_after_inbox(self) -> None:
-        self._read_again(_FULL_INBOX)
+        self._inbox_full = False
+        self._read_again()
 
     # --- what the transport calls ---
 
@@ -256,7 +254,8 @@ class WebSocketConnection:
             self._reader.heard()  # the peer has taken bytes
             self.flush()
             if self.queued_bytes <= self._table.settings.outbox_shed_bytes // 2:
-                self._read_again(_SLOW_READER)
+                self.is_slow = False
+                self._read_again()
 
     def lost(self) -> None:
         """The socket is gone, for whatever reason."""
@@ -324,7 +323,8 @@ class WebSocketConnection:
         self._peer_done = peer_done
         if peer_done:
             self._drain()
-        self._read_again(_SLOW_READER | _FULL_INBOX)
+        self.is_slow = self._inbox_full = False
+        self._read_again()
         table.flush_soon(self)
 
     def _shut_down(self) -> None:
@@ -366,9 +366,10 @@ class WebSocketConnection:
         queued = self.queued_bytes
         if queued <= settings.outbox_shed_bytes:
             return True
-        if not self._not_reading & _SLOW_READER:
+        if not self.is_slow:
+            self.is_slow = True
             table.counters.slow_readers += 1
-            self._stop_reading(_SLOW_READER)
+            self._stop_reading()
         if droppable:
             table.counters.shed += 1
             return False
@@ -378,16 +379,15 @@ class WebSocketConnection:
         self.close(CloseCode.SLOW_CONSUMER, "the client does not read what it is sent")
         return False
 
-    def _stop_reading(self, reason: int) -> None:
+    def _stop_reading(self) -> None:
         if self.is_open:
-            self._not_reading |= reason
+            self._paused = True
             self._transport.pause_reading()
 
-    def _read_again(self, reason: int) -> None:
-        if self._not_reading & reason:
-            self._not_reading &= ~reason
-            if not self._not_reading and not self._gone:
-                self._transport.resume_reading()
+    def _read_again(self) -> None:
+        if self._paused and not (self.is_slow or self._inbox_full or self._gone):
+            self._paused = False
+            self._transport.resume_reading()
 
     def _ping(self) -> None:
         self._reader.awaits_pong = True

@@ -141,6 +141,7 @@ class FrameReader(WSListener):
         receiver = self._receiver
         self._heard = True
         kind = frame.msg_type
+        size = frame.payload_size
         if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
             if kind is _CLOSE:
                 receiver.peer_answered()
@@ -150,10 +151,10 @@ class FrameReader(WSListener):
             and self._assembly is None
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            self._whole_message(frame)
+            self._whole_message(frame, size)
         else:
             self._other_frame(frame, kind)
-        if frame.payload_size > _LARGE_PAYLOAD and frame.last_in_buffer and not frame.tail_size:
+        if size > _LARGE_PAYLOAD and frame.last_in_buffer and not frame.tail_size:
             # The parser holds no byte of a next frame.
             old, self.parser = self.parser, self._new_parser()
             receiver.renewed(old, self.parser)
@@ -170,17 +171,12 @@ class FrameReader(WSListener):
 
     # --- frames ---
 
-    def _whole_message(self, frame: WSFrame) -> None:
+    def _whole_message(self, frame: WSFrame, size: int) -> None:
         table, receiver = self._table, self._receiver
-        message = frame.get_payload_as_bytes()
-        size = len(message)
-        settings = table.settings
-        limit = (
-            settings.max_message_bytes if receiver.authenticated else settings.max_message_bytes_before_auth
-        )
-        if size > limit:
-            receiver.fail(CloseCode.TOO_BIG, f"message of more than {limit} bytes")
+        if size > table.settings.max_message_bytes_before_auth and size > self.max_message_bytes():
+            receiver.fail(CloseCode.TOO_BIG, f"message of more than {self.max_message_bytes()} bytes")
             return
+        message = frame.get_payload_as_bytes()
         if not (receiver.binary or message.isascii()):
             try:
                 frame.get_payload_as_utf8_text()
@@ -208,7 +204,7 @@ class FrameReader(WSListener):
             self._data_type = kind
             receiver.binary = kind is _BINARY
             if frame.fin:
-                self._whole_message(frame)
+                self._whole_message(frame, frame.payload_size)
             else:
                 self._fragment(frame)
         elif kind is not _CONTINUATION and kind is not self._data_type:

@@ -27,6 +27,8 @@ class Entry(Struct, eq=False, gc=False):
     codec: Codec
     body: bytes
     """The event's own fields in that encoding; empty where the frame is kept instead."""
+    size: int
+    """Bytes that it counts for in the log."""
     frame: bytes = b""
     """The text frame that its one receiver was sent (RFC 6455 § 5.2)."""
     other_body: bytes | None = None
@@ -34,11 +36,6 @@ class Entry(Struct, eq=False, gc=False):
     latest: tuple[Codec, int, bytes] | None = None
     """The encoding, `prev` and message last asked for; most receivers of a room want the same one."""
     shared: dict[tuple[Codec, int], bytes] | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes that it counts for in the log."""
-        return len(self.body) + len(self.frame)
 
     def message(self, codec: Codec, prev: int) -> bytes:
         """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
@@ -89,19 +86,20 @@ class RoomLog:
         """Notes an event; `codec` is the encoding that it is most likely asked for."""
         seq = self.seq = self.seq + 1
         body = codec.body(event)
-        entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
+        alone = None if type(to) is str else event
+        entry = Entry(self.epoch, seq, type(event), alone, to, but, codec, body, len(body))
         self._keep(entry)
         return entry
 
     def append_frame(self, kind: type[Event], to: str, frame: bytes) -> None:
         """Notes an event for one peer, of which there is only the frame; it has the log's next number."""
         seq = self.seq = self.seq + 1
-        self._keep(Entry(self.epoch, seq, kind, None, to, None, JSON, b"", frame))
+        self._keep(Entry(self.epoch, seq, kind, None, to, None, JSON, b"", len(frame), frame))
 
     def _keep(self, entry: Entry) -> None:
         entries = self._entries
         entries.append(entry)
-        self._bytes += len(entry.body) + len(entry.frame)
+        self._bytes += entry.size
         while len(entries) > self._max_events or self._bytes > self._max_bytes:
             self._bytes -= entries.popleft().size
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from palaver.core import read_relay
 from palaver.observe import Histogram
-from palaver.protocol.codec import JSON, MAX_SEALED
+from palaver.protocol.codec import JSON
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer
 from palaver.protocol.methods.session import EMPTY
@@ -52,7 +52,7 @@ class Relays:
         room, participant = session.room, session.participant
         if room is None or participant is None or session.state != "joined":
             return False
-        relay = read_relay(message, min(MAX_SEALED, self._settings.limits.sdp_bytes))
+        relay = read_relay(message, self._settings.limits.sdp_bytes)
         if relay is None:
             return False
         method, id, transport, to, generation, sealed = relay

@@ -15,6 +15,8 @@ const MAX_CANDIDATE: usize = 1024;
 const MAX_MID: usize = 128;
 const MAX_LINE_INDEX: u64 = 65_535;
 const MAX_FRAGMENT: usize = 256;
+/// What is passed on has a frame with a size of 16 bits.
+const MAX_PAYLOAD: usize = 48 * 1024;
 
 /// What is relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Sealed {
 }
 
 /// Reads a message; None for one that needs a closer look: another method, an error, a field that is unknown or stands twice,
-/// an escape outside of an SDP, an SDP above `max_sdp` bytes, names that are not printable ASCII. O(bytes).
+/// an escape outside of an SDP, an SDP above `max_sdp` bytes, anything above 48 KiB, names that are not printable ASCII. O(bytes).
 #[must_use]
 pub fn read_relay(message: &[u8], max_sdp: usize) -> Option<Relay<'_>> {
     let mut cursor = Cursor::new(message);
@@ -148,6 +150,9 @@ impl<'a> Fields<'a> {
             (true, Some(payload), None) | (false, None, Some(payload)) => payload,
             _ => return None,
         };
+        if payload.len() > MAX_PAYLOAD {
+            return None;
+        }
         let (transport, generation, end) = (self.transport?, self.generation?, self.end.unwrap_or(false));
         Some(Relay {
             id: self.id,
@@ -364,6 +369,10 @@ mod tests {
             assert_eq!(read_relay(changed.as_bytes(), 100), None, "{changed}");
         }
         assert_eq!(read_relay(OFFER.as_bytes(), 6), None);
+        let wide = ICE.replace(r#"["c""#, &format!(r#"[{}"c""#, " ".repeat(50_000)));
+        assert_eq!(read_relay(wide.as_bytes(), 100), None);
+        let long = OFFER.replace("v=0", &format!("v=0{}", r"\na=x".repeat(10_000)));
+        assert_eq!(read_relay(long.as_bytes(), 100_000), None);
         for item in [
             r#"{"candidate":"c","candidate":"c"}"#,
             r#"{"sdpMid":"0"}"#,
