@@ -30,6 +30,7 @@ __all__ = [
     "ClusterDriver",
     "FailureDetector",
     "FanoutStrategy",
+    "FrameTail",
     "GossipBackoff",
     "GossipEnvelope",
     "GossipMessage",
@@ -1124,10 +1125,29 @@ def json_shape(message: bytes, levels: int, /) -> int:
     """
 
 @final
+class FrameTail:
+    """The newest frames of a stream, one behind the other in a ring of bytes. Not thread-safe.
+
+    A thousand frames as single objects cost the memory allocator and the caches ten times as much, each long cold when it goes.
+    """
+
+    def __init__(self) -> None: ...
+    def push(self, frame: bytes, /) -> None:
+        """Appends a frame; memory grows by a quarter. 0.15 µs for 2 KB."""
+
+    def pop(self) -> int:
+        """Forgets the oldest frame and returns its size; 0 where there is none. With the last one the memory goes as well."""
+
+    def newest(self, back: int, /) -> bytes:
+        """The frame that came ``back`` frames before the newest. Raises IndexError where it is not kept. O(frames)."""
+
+    def __len__(self) -> int: ...
+
+@final
 class SealedRelay:
     """An SDP or candidates as they stand in the sender's message, to be passed on to one peer."""
 
-    def frame(self, sender: str, epoch: int, seq: int, prev: int, glare: bool, /) -> bytes:
+    def frame(self, sender: str, epoch: int, seq: int, prev: int, /) -> bytes:
         """The event that tells the receiver: a whole text frame of a server (RFC 6455 § 5.2). 0.2 µs for 2 KB.
 
         ``sender`` is a peer id, of characters that JSON does not escape; ``epoch``, ``seq`` and ``prev`` are the event's place

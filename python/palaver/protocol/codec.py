@@ -267,10 +267,11 @@ class JsonCodec(Codec):
         return b'%b%d,"seq":%d,"prev":%d,%b}' % (head, epoch, seq, prev, body[1:])
 
     @staticmethod
-    def own_fields(frame: bytes) -> bytes:
-        """The body of the event that a text frame carries, which `event` has made."""
-        start = frame.index(b",", frame.index(b'"prev":')) + 1
-        return b"{" + frame[start:-1]
+    def kind_and_body(frame: bytes) -> tuple[str, bytes]:
+        """The name and the body of the event in a text frame that the core has made (SealedRelay.frame)."""
+        name = frame.index(b'"method":"') + len(b'"method":"')
+        start = frame.index(b",", frame.index(b'"prev":', name)) + 1
+        return frame[name : frame.index(b'"', name)].decode(), b"{" + frame[start:-1]
 
 
 class MsgpackCodec(Codec):

@@ -6,12 +6,19 @@ A session needs no counter of its own elsewhere: what it missed is what the log 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Container
+from typing import Final
 
 from msgspec import Struct
 
+from palaver.core import FrameTail
 from palaver.protocol.codec import JSON, Codec
-from palaver.protocol.events import Event
+from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer
+
+PASSED_ON: Final[dict[str, type[Event]]] = {
+    kind.method: kind for kind in (TransportOffer, TransportAnswer, TransportIce)
+}
+"""The events that may be kept as frames."""
 
 
 class Entry(Struct, eq=False, gc=False):
@@ -26,11 +33,7 @@ class Entry(Struct, eq=False, gc=False):
     but: str | None
     codec: Codec
     body: bytes
-    """The event's own fields in that encoding; empty where the frame is kept instead."""
-    size: int
-    """Bytes that it counts for in the log."""
-    frame: bytes = b""
-    """The text frame that its one receiver was sent (RFC 6455 § 5.2)."""
+    """The event's own fields in that encoding."""
     other_body: bytes | None = None
     """The same in the other encoding, once somebody asked for it."""
     latest: tuple[Codec, int, bytes] | None = None
@@ -56,7 +59,7 @@ class Entry(Struct, eq=False, gc=False):
         return message
 
     def _encode(self, codec: Codec, prev: int) -> bytes:
-        body = self.body or JSON.own_fields(self.frame)
+        body = self.body
         if codec is not self.codec:
             if self.other_body is None:
                 event = self.event  # None: its one receiver has come back with another encoding
@@ -78,7 +81,9 @@ class RoomLog:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Entry | str] = deque()
+        """In order of their numbers. Of an event that was sent as a frame there is only its receiver here."""
+        self._frames = FrameTail()
 
     def append(
         self, event: Event, to: Container[str] | str | None, but: str | None, codec: Codec = JSON
@@ -86,34 +91,46 @@ class RoomLog:
         """Notes an event; `codec` is the encoding that it is most likely asked for."""
         seq = self.seq = self.seq + 1
         body = codec.body(event)
-        alone = None if type(to) is str else event
-        entry = Entry(self.epoch, seq, type(event), alone, to, but, codec, body, len(body))
-        self._keep(entry)
+        entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
+        self._keep(entry, len(body))
         return entry
 
-    def append_frame(self, kind: type[Event], to: str, frame: bytes) -> None:
-        """Notes an event for one peer, of which there is only the frame; it has the log's next number."""
-        seq = self.seq = self.seq + 1
-        self._keep(Entry(self.epoch, seq, kind, None, to, None, JSON, b"", len(frame), frame))
+    def append_frame(self, to: str, frame: bytes) -> None:
+        """Notes an event of `PASSED_ON` for one peer, of which there is only the text frame; it has the log's next number."""
+        self.seq += 1
+        self._frames.push(frame)
+        self._keep(to, len(frame))
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: Entry | str, size: int) -> None:
         entries = self._entries
         entries.append(entry)
-        self._bytes += entry.size
+        self._bytes += size
         while len(entries) > self._max_events or self._bytes > self._max_bytes:
-            self._bytes -= entries.popleft().size
+            self._forget_oldest()
 
-    def after(self, seq: int) -> Iterator[Entry] | None:
+    def _forget_oldest(self) -> None:
+        oldest = self._entries.popleft()
+        self._bytes -= self._frames.pop() if type(oldest) is str else len(oldest.body)  # type: ignore[union-attr]
+
+    def after(self, seq: int) -> list[Entry] | None:
         """The entries after `seq`, oldest first; None where the tail no longer reaches back so far, or `seq` never was."""
-        if seq > self.seq or seq < self.seq - len(self._entries):
+        if not 0 <= self.seq - seq <= len(self._entries):
             return None
-        skip = len(self._entries) - (self.seq - seq)
-        return (self._entries[index] for index in range(skip, len(self._entries)))
+        newest_first: list[Entry] = []
+        frames = 0
+        for number, entry in zip(range(self.seq, seq, -1), reversed(self._entries), strict=False):
+            if isinstance(entry, str):
+                frame = self._frames.newest(frames)
+                frames += 1
+                kind, body = JSON.kind_and_body(frame)
+                entry = Entry(self.epoch, number, PASSED_ON[kind], None, entry, None, JSON, body)
+            newest_first.append(entry)
+        return newest_first[::-1]
 
     def trim(self, seq: int) -> None:
         """Forgets all up to and including `seq`: everybody has seen it."""
-        while self._entries and self._entries[0].seq <= seq:
-            self._bytes -= self._entries.popleft().size
+        while self._entries and self.seq - len(self._entries) < seq:
+            self._forget_oldest()
 
     def __len__(self) -> int:
         return len(self._entries)

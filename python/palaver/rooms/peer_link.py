@@ -29,10 +29,29 @@ class PeerLink:
         self._early: dict[str, EarlyCandidates] = {}
         self._timers = timers
 
-    @property
-    def has_early(self) -> bool:
-        """Whether candidates may be kept here."""
-        return bool(self._early)
+    def is_next_offer(self, sender: str, receiver: str, generation: int) -> bool:
+        """Whether `offer` would take it as new, and no candidates may be waiting for it."""
+        return (
+            generation > self.generation
+            and self.offerer != receiver
+            and generation > self._offers.get(sender, -1)
+            and not self._early
+        )
+
+    def is_next_answer(self, sender: str, generation: int) -> bool:
+        """Whether `answer` would take it, as the first."""
+        return generation == self.generation and self.offerer is not None and self.offerer != sender
+
+    def take_offer(self, sender: str, generation: int) -> None:
+        """Takes an offer that may be taken."""
+        self._offers[sender] = self.generation = generation
+        self.offerer = sender
+        self._answered = None
+
+    def take_answer(self, sender: str, generation: int) -> None:
+        """Takes an answer that may be taken."""
+        self._answered = (sender, generation)
+        self.offerer = None
 
     def offer(self, sender: str, receiver: str, generation: int) -> Literal["new", "glare", "repeat"]:
         """Takes an offer: `new` and `glare` (it voids the receiver's open one) are to be delivered, a `repeat` is not.
@@ -51,9 +70,7 @@ class PeerLink:
             )
         if glare and receiver > sender:
             raise ProtocolError("conflict", "the other peer's offer came first, answer it", winner=receiver)
-        self._offers[sender] = self.generation = generation
-        self.offerer = sender
-        self._answered = None
+        self.take_offer(sender, generation)
         return "glare" if glare else "new"
 
     def answer(self, sender: str, generation: int) -> bool:
@@ -73,8 +90,7 @@ class PeerLink:
             )
         if generation > self.generation:
             raise ProtocolError("wrong_state", f"there is no offer of generation {generation}")
-        self._answered = (sender, generation)
-        self.offerer = None
+        self.take_answer(sender, generation)
         return True
 
     def admit_candidates(

@@ -119,16 +119,14 @@ class Room:
             self._on_change(self)
         pending.append(self.log.append(event, to, but, codec))
 
-    def pass_on(
-        self, sealed: SealedRelay, kind: type[Event], sender: str, receiver: Participant, glare: bool
-    ) -> None:
+    def pass_on(self, sealed: SealedRelay, sender: str, receiver: Participant) -> None:
         """Sends a peer at once what another has sealed for it: the log's next entry. Its socket is there, and speaks JSON."""
         if self._pending:
             self.deliver()
         session, log = receiver.session, self.log
         assert session.sink is not None
-        frame = sealed.frame(sender, log.epoch, log.seq + 1, session.last_seq, glare)
-        log.append_frame(kind, receiver.peer, frame)
+        frame = sealed.frame(sender, log.epoch, log.seq + 1, session.last_seq)
+        log.append_frame(receiver.peer, frame)
         session.last_seq = log.seq
         session.sink.send_frame(frame)
 

@@ -185,7 +185,8 @@ class AdmissionController:
         state = caller.session.state
         if state == "new":
             self._admit_early(message)
-        self._admit(caller, rule.rate, message.now)
+        if not self.admits(caller, rule.rate, message.now):
+            self._refuse_event(caller, rule.rate, message.now)
         if state not in rule.states:
             if state == "new":
                 raise ProtocolError("unauthenticated")
@@ -234,57 +235,45 @@ class AdmissionController:
             "rate_limited", "too many bytes for the others", after_ms=math.ceil(wait * 1000 - 1e-6)
         )
 
-    def has_room(self, caller: Caller, rate: int, now: float) -> bool:
-        """Whether connection, identity and address may have one more event. Only of callers whose identity was charged before."""
-        allowed = self._allowances[rate]
-        identity = caller.identity
-        return (
-            identity is not None
-            and caller.meter.times[rate] - allowed.tolerance <= now
-            and identity.times[rate] - allowed.identity_tolerance <= now
-            and caller.address.times[rate] - allowed.address_tolerance <= now
-        )
-
-    def charge(self, caller: Caller, rate: int, now: float) -> None:
-        """Charges all that `has_room` asks."""
-        allowed = self._allowances[rate]
-        times = caller.meter.times
-        time = times[rate]
-        times[rate] = (time if time > now else now) + allowed.interval
-        times = caller.address.times
-        time = times[rate]
-        times[rate] = (time if time > now else now) + allowed.address_interval
-        if caller.identity is not None:
-            times = caller.identity.times
-            time = times[rate]
-            times[rate] = (time if time > now else now) + allowed.identity_interval
-
-    def _admit(self, caller: Caller, rate: int, now: float) -> None:
-        """Charges connection, identity and address with one event; none of them if one has no room for it."""
+    def admits(self, caller: Caller, rate: int, now: float) -> bool:
+        """Charges connection, address and identity with one event; False, with nothing charged, if one has no room for it."""
         allowed = self._allowances[rate]
         own, address = caller.meter.times, caller.address.times
-        theoretical = own[rate]
-        if theoretical < now:
-            theoretical = now
-        elif theoretical - allowed.tolerance > now:
-            self._refuse(rate, "connection", theoretical - allowed.tolerance - now)
+        identity = caller.identity
+        if identity is None:
+            identity = self._find_identity(caller)
+        of_connection = own[rate]
+        if of_connection < now:
+            of_connection = now
+        elif of_connection - allowed.tolerance > now:
+            return False
         of_address = address[rate]
         if of_address < now:
             of_address = now
         elif of_address - allowed.address_tolerance > now:
-            self._refuse(rate, "address", of_address - allowed.address_tolerance - now)
-        shared = caller.identity
-        if shared is None:
-            shared = self._find_identity(caller)
-        if shared is not None:
-            of_identity = shared.times[rate]
+            return False
+        if identity is not None:
+            times = identity.times
+            of_identity = times[rate]
             if of_identity < now:
                 of_identity = now
             elif of_identity - allowed.identity_tolerance > now:
-                self._refuse(rate, "identity", of_identity - allowed.identity_tolerance - now)
-            shared.times[rate] = of_identity + allowed.identity_interval
-        own[rate] = theoretical + allowed.interval
+                return False
+            times[rate] = of_identity + allowed.identity_interval
+        own[rate] = of_connection + allowed.interval
         address[rate] = of_address + allowed.address_interval
+        return True
+
+    def _refuse_event(self, caller: Caller, rate: int, now: float) -> NoReturn:
+        """Names the first account that had no room for an event."""
+        allowed = self._allowances[rate]
+        wait = caller.meter.times[rate] - allowed.tolerance - now
+        if wait > 0:
+            self._refuse(rate, "connection", wait)
+        wait = caller.address.times[rate] - allowed.address_tolerance - now
+        if wait > 0 or caller.identity is None:
+            self._refuse(rate, "address", wait)
+        self._refuse(rate, "identity", caller.identity.times[rate] - allowed.identity_tolerance - now)
 
     def charge_work(self, message: Message) -> None:
         """Charges a request that was large, now that it is known how large: those that follow wait for it."""

@@ -9,24 +9,15 @@ replies, events and state. It takes half the time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from palaver.core import read_relay
 from palaver.observe import Histogram
 from palaver.protocol.codec import JSON
-from palaver.protocol.errors import ProtocolError
-from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer
 from palaver.protocol.methods.session import EMPTY
 from palaver.protocol.methods.transport import DELIVERED
 from palaver.settings import LiveSettings
 from palaver.signaling.admission import RELAY_RATES, AdmissionController
 from palaver.signaling.message import Caller
-
-_EVENTS: Final[dict[str, type[Event]]] = {
-    "sdpOffer": TransportOffer,
-    "sdpAnswer": TransportAnswer,
-    "iceCandidate": TransportIce,
-}
 
 
 class Relays:
@@ -64,31 +55,25 @@ class Relays:
             return False
         peer = participant.peer
         link = room.find_link(transport, peer, to)
-        now = self._clock()
-        rate = RELAY_RATES[method]
-        if link is None or not self._admission.has_room(caller, rate, now):
+        if link is None:
             return False
-        glare = False
-        try:
-            if method == "iceCandidate":
-                if generation != link.generation:
-                    return False
-            elif method == "sdpOffer":
-                if link.has_early:
-                    return False
-                verdict = link.offer(peer, to, generation)
-                if verdict == "repeat":
-                    return False
-                glare = verdict == "glare"
-            elif not link.answer(peer, generation):
-                return False
-        except ProtocolError:
-            return False  # it comes again on the long way
-        self._admission.charge(caller, rate, now)
+        if method == "iceCandidate":
+            is_next = generation == link.generation
+        elif method == "sdpOffer":
+            is_next = link.is_next_offer(peer, to, generation)
+        else:
+            is_next = link.is_next_answer(peer, generation)
+        now = self._clock()
+        if not (is_next and self._admission.admits(caller, RELAY_RATES[method], now)):
+            return False
+        if method == "sdpOffer":
+            link.take_offer(peer, generation)
+        elif method == "sdpAnswer":
+            link.take_answer(peer, generation)
         self._calls[method] += 1
         caller.refusals = 0
         if id is not None:
             caller.connection.send(JSON.reply(id, DELIVERED if method == "sdpOffer" else EMPTY))
-        room.pass_on(sealed, _EVENTS[method], peer, other, glare)
+        room.pass_on(sealed, peer, other)
         self._seconds[method].observe(self._clock() - now)
         return True

@@ -14,6 +14,7 @@ mod envelope;
 mod error;
 mod events;
 mod failure_detector;
+mod frame_tail;
 mod keys;
 mod links;
 mod load_plan;
@@ -52,6 +53,8 @@ mod _native {
     use crate::envelope::{GossipEnvelope, GossipMessage};
     #[pymodule_export]
     use crate::failure_detector::FailureDetector;
+    #[pymodule_export]
+    use crate::frame_tail::FrameTail;
     #[pymodule_export]
     use crate::keys::KeyManager;
     #[pymodule_export]

@@ -16,7 +16,7 @@ pub(crate) struct SealedRelay {
 
 #[pymethods]
 impl SealedRelay {
-    #[pyo3(signature = (sender, epoch, seq, prev, glare, /))]
+    #[pyo3(signature = (sender, epoch, seq, prev, /))]
     fn frame<'py>(
         &self,
         py: Python<'py>,
@@ -24,12 +24,11 @@ impl SealedRelay {
         epoch: u64,
         seq: u64,
         prev: u64,
-        glare: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let place = Place { epoch, seq, prev };
         let notification = self
             .sealed
-            .notification(self.message.as_bytes(py), sender, place, glare)
+            .notification(self.message.as_bytes(py), sender, place)
             .ok_or_else(|| PyValueError::new_err("a relay of more than 64 KiB"))?;
         let parts = notification.parts();
         PyBytes::new_with(py, parts.iter().map(|part| part.len()).sum(), |mut frame| {

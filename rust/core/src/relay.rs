@@ -234,15 +234,9 @@ pub struct Place {
 
 impl Sealed {
     /// What the receiver is told. `message` is the one that this was read of; `from` is the sender's peer id, which has no
-    /// character that JSON escapes; `glare`: the offer voids the receiver's own. None above 64 KiB.
+    /// character that JSON escapes. None above 64 KiB.
     #[must_use]
-    pub fn notification<'a>(
-        &self,
-        message: &'a [u8],
-        from: &str,
-        place: Place,
-        glare: bool,
-    ) -> Option<Notification<'a>> {
+    pub fn notification<'a>(&self, message: &'a [u8], from: &str, place: Place) -> Option<Notification<'a>> {
         let (transport, payload) = (&message[self.transport.clone()], &message[self.payload.clone()]);
         let event: &[u8] = match self.method {
             RelayMethod::Offer => b"transportOffer",
@@ -269,9 +263,6 @@ impl Sealed {
         } else {
             head.extend_from_slice(b",\"sdp\":");
             generation(&mut tail);
-            if glare {
-                tail.extend_from_slice(b",\"glare\":true");
-            }
         }
         tail.extend_from_slice(b"}}");
         let size = u16::try_from(head.len() + payload.len() + tail.len()).ok()?;
@@ -308,9 +299,9 @@ mod tests {
     const ICE: &str = r#"{"jsonrpc":"2.0","method":"iceCandidate","params":{"transport":"p","to":"b","generation":3,"candidates":["c"],"end":true}}"#;
     const PLACE: Place = Place { epoch: 4, seq: 18_446_744_073_709_551_615, prev: 0 };
 
-    fn told(message: &str, glare: bool) -> String {
+    fn told(message: &str) -> String {
         let relay = read_relay(message.as_bytes(), 100).unwrap();
-        let notification = relay.sealed.notification(message.as_bytes(), "a", PLACE, glare).unwrap();
+        let notification = relay.sealed.notification(message.as_bytes(), "a", PLACE).unwrap();
         let [header, body @ ..] = notification.parts();
         let body = body.concat();
         assert_eq!(header, [0x81, 126, 0, u8::try_from(body.len()).unwrap()]);
@@ -323,11 +314,11 @@ mod tests {
         assert_eq!((relay.id, relay.to), (Some(RequestId::Number(7)), "b"));
         assert_eq!((relay.sealed.method, relay.sealed.generation), (RelayMethod::Offer, 3));
         assert_eq!(
-            told(OFFER, true),
-            r#"{"jsonrpc":"2.0","method":"transportOffer","params":{"epoch":4,"seq":18446744073709551615,"prev":0,"from":"a","transport":"p","sdp":"v=0\r\n","generation":3,"glare":true}}"#
+            told(OFFER),
+            r#"{"jsonrpc":"2.0","method":"transportOffer","params":{"epoch":4,"seq":18446744073709551615,"prev":0,"from":"a","transport":"p","sdp":"v=0\r\n","generation":3}}"#
         );
         assert_eq!(
-            told(ICE, false),
+            told(ICE),
             r#"{"jsonrpc":"2.0","method":"transportIce","params":{"epoch":4,"seq":18446744073709551615,"prev":0,"from":"a","transport":"p","generation":3,"candidates":["c"],"end":true}}"#
         );
     }
@@ -335,7 +326,7 @@ mod tests {
     #[test]
     fn white_space_does_not_matter() {
         let spaced = OFFER.replace([','], " ,\n ").replace(':', "\t: ").replace("}}", "}\r} ");
-        assert_eq!(told(&spaced, false), told(OFFER, false));
+        assert_eq!(told(&spaced), told(OFFER));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The shape of an SDP (RFC 8866 § 5): what has to hold before anybody relays or applies one.
 
-use memchr::{memchr2_iter, memchr3};
+use memchr::{memchr2, memchr3};
 
 /// The number, from 1, of the first line that is not `<type>=<value>`; None where all are.
 ///
@@ -44,35 +44,30 @@ pub fn is_sound_json(quoted: &[u8], max_bytes: usize) -> bool {
 /// The length of such an SDP up to the quote that ends it, of bytes that begin behind the first.
 pub(crate) fn sound_json_prefix(rest: &[u8], max_bytes: usize) -> Option<usize> {
     let window = &rest[..rest.len().min(max_bytes + 1)];
-    let mut line = 0;
-    let mut next = 0;
-    for at in memchr2_iter(b'\\', b'"', window) {
-        if at < next {
-            continue; // the second half of an escape
-        }
-        if window[at] == b'"' {
-            let text = &window[..at];
-            // All bytes are looked at, so that the loop works on vectors of them.
-            let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
-            let is_whole = line > 0 && (line == at || is_line(&text[line..], line));
-            return (is_whole && !controls && std::str::from_utf8(text).is_ok()).then_some(at);
-        }
-        next = at
-            + match &window[at + 1..] {
-                [b'n', ..] => 2,
-                [b'r', b'\\', b'n', ..] => 4,
-                [b'"' | b'\\' | b'/' | b't' | b'b' | b'f', ..] if line > 0 => {
-                    next = at + 2;
-                    continue;
-                }
-                _ => return None,
-            };
+    let (mut line, mut at) = (0, 0);
+    loop {
+        at += memchr2(b'\\', b'"', &window[at..])?;
+        let ending = match &window[at..] {
+            [b'"', ..] => break,
+            [b'\\', b'r', b'\\', b'n', ..] => 4,
+            [b'\\', b'n', ..] => 2,
+            [b'\\', b'"' | b'\\' | b'/' | b't' | b'b' | b'f', ..] if line > 0 => {
+                at += 2;
+                continue;
+            }
+            _ => return None,
+        };
         if !is_line(&window[line..at], line) {
             return None;
         }
-        line = next;
+        at += ending;
+        line = at;
     }
-    None
+    let text = &window[..at];
+    // All bytes are looked at, so that the loop works on vectors of them.
+    let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    let is_whole = line > 0 && (line == at || is_line(&text[line..], line));
+    (is_whole && !controls && std::str::from_utf8(text).is_ok()).then_some(at)
 }
 
 /// Whether the line that begins at `start` is `<type>=<value>`; the first is the version.

@@ -9,7 +9,7 @@ fuzz_target!(|message: &[u8]| {
     let payload = &message[relay.sealed.payload.clone()];
     assert_eq!(relay.sealed.method != RelayMethod::Candidates, is_sound_json(payload, 1000));
     let place = Place { epoch: 1, seq: 2, prev: 1 };
-    let notification = relay.sealed.notification(message, "peer", place, false).expect("less than 64 KiB");
+    let notification = relay.sealed.notification(message, "peer", place).expect("less than 64 KiB");
     let [header, rest @ ..] = notification.parts();
     let size = rest.iter().map(|part| part.len()).sum::<usize>();
     let told = if header.len() == 2 {
