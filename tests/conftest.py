@@ -1,7 +1,8 @@
-"""For all tests: hypothesis judges laws, never speed, as the machine may be busy; and a disk that fails when told to."""
+"""For all tests: hypothesis judges laws, never speed, as the machine may be busy; Ctrl-C; and a disk that fails when told to."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ settings.register_profile(
     "palaver", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("palaver")
+
+# A shell without job control lets what it starts in the background ignore SIGINT, and all that come of that inherit it: commands
+# to which a test sends Ctrl-C would go on for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
