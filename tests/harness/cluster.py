@@ -6,7 +6,8 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,13 @@ class ProcessCluster:
         )
         node = self.nodes[name] = ClusterNode(name, process, process.where)
         return node
+
+    def start_all(self, names: Iterable[str], at_once: int = 4) -> None:
+        """Starts the first, then all others: each takes half a second to import what it needs."""
+        first, *others = names
+        self.start(first)
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(self.start, others))
 
     @property
     def alive(self) -> list[ClusterNode]:

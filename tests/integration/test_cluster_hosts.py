@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
+from harness.beliefs import PATIENCE, Since, all_learn, nobody_blames
 from harness.cluster import until
 from harness.host_cluster import HostCluster, HostNode, host_cluster
 from harness.host_network import why_not
@@ -41,41 +42,6 @@ def cluster(whole: HostCluster) -> Iterator[HostCluster]:
     until(lambda: whole.settled(but=FAILED))
     yield whole
     whole.network.mend()
-
-
-class Since:
-    """What nodes learn from now on."""
-
-    def __init__(self, nodes: Iterable[HostNode]) -> None:
-        self._last = {node.process.pid: node.events()[-1]["number"] for node in nodes}
-
-    def learned(self, node: HostNode, about: HostNode) -> list[str]:
-        """What `node` came to believe of another, in order."""
-        kinds = ("alive", "unreachable", "dead", "left", "banned")
-        return [
-            event["kind"]
-            for event in node.events()
-            if event["number"] > self._last.get(node.process.pid, 0)
-            and event["kind"] in kinds
-            and event["facts"]["member"] == about.node_id
-        ]
-
-
-PATIENCE = 180.0
-"""Seconds: a host that hears little goes on refuting for up to a minute before all have seen it out."""
-
-
-def all_learn(since: Since, nodes: Iterable[HostNode], about: HostNode, belief: str) -> None:
-    for node in nodes:
-        until(lambda node=node: belief in since.learned(node, about), PATIENCE)
-
-
-def nobody_blames(since: Since, nodes: list[HostNode]) -> None:
-    """None of these came to take another of them for gone."""
-    for node in nodes:
-        for other in nodes:
-            if other is not node:
-                assert not {"unreachable", "dead"}.intersection(since.learned(node, other))
 
 
 def test_hosts_that_start_together_agree_on_one_view_and_blame_nobody(cluster: HostCluster) -> None:
