@@ -19,6 +19,7 @@ mod keys;
 mod links;
 mod load_plan;
 mod load_run;
+mod local_engine;
 mod lock;
 mod membership;
 mod node;

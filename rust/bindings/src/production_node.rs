@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use palaver_core::engine::{
-    Command, Engine, EngineConfig, Event, Identity, Input, Member, Moment, Output, Transmission,
-};
+use palaver_core::engine::{Command, Engine, EngineConfig, Identity, Input, Member, Moment, Output};
 use palaver_core::{NodeId, Priority, Status, Time, Vitals, first_incarnation};
 use palaver_driver::Notice;
 use pyo3::prelude::*;
@@ -21,83 +19,19 @@ use crate::convert::{self, StatusArgument, id_text, random, seconds, status_text
 use crate::error::{ArgumentError, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
+use crate::local_engine::LocalEngine;
 use crate::lock::Locked;
 use crate::node::NodeMetadata;
 
-/// So many packets wait to be taken; then the oldest are lost, as on any network.
-const OUTBOX: usize = 4_096;
-/// So many events wait to be taken; then the oldest are lost.
-const EVENTS: usize = 4_096;
 /// Packets that answer packets: an exchange in one process ends after so many rounds.
 const ROUNDS: usize = 16;
-
-/// A packet that waits.
-struct Packet {
-    to: SocketAddr,
-    bytes: Vec<u8>,
-    stream: bool,
-}
-
-/// The engine and what it wants.
-struct Local {
-    engine: Engine,
-    /// Milliseconds of Unix time at time zero.
-    unix_at_zero: f64,
-    outbox: VecDeque<Packet>,
-    events: VecDeque<Event>,
-    output: Output,
-    vitals: Vitals,
-    /// The latest time that was given: an earlier one counts as this.
-    latest: Time,
-    stopped: bool,
-}
-
-impl Local {
-    fn moment(&self, now: Time) -> Moment {
-        // Saturates.
-        Moment { now, unix_millis: (self.unix_at_zero + now.seconds() * 1_000.0) as u64 }
-    }
-
-    fn handle(&mut self, input: Input<'_>, now: Time) -> Result<(), Refused> {
-        let moment = self.moment(now);
-        let mut output = std::mem::take(&mut self.output);
-        let obeyed = self.engine.handle(input, moment, &mut output);
-        output.log.clear(); // it keeps nothing: each life begins by the clock
-        let packet = |stream| move |sent: Transmission| Packet { to: sent.to, bytes: sent.bytes, stream };
-        self.outbox.extend(output.datagrams.drain(..).map(packet(false)));
-        self.outbox.extend(output.streams.drain(..).map(packet(true)));
-        self.outbox.drain(..self.outbox.len().saturating_sub(OUTBOX));
-        self.stopped |= output.events.iter().any(|event| matches!(event, Event::Stopped { .. }));
-        self.events.extend(output.events.drain(..));
-        self.events.drain(..self.events.len().saturating_sub(EVENTS));
-        self.output = output;
-        Ok(obeyed?)
-    }
-
-    fn command(&mut self, command: Command, now: Time) -> Result<(), Refused> {
-        self.handle(Input::Command(command), now)
-    }
-
-    /// Takes the packets for one address.
-    fn packets_for(&mut self, to: SocketAddr) -> VecDeque<Packet> {
-        let (for_it, others) =
-            std::mem::take(&mut self.outbox).into_iter().partition(|packet| packet.to == to);
-        self.outbox = others;
-        for_it
-    }
-
-    fn receive(&mut self, from: SocketAddr, bytes: &[u8], stream: bool, now: Time) {
-        let input = if stream { Input::Stream { from, bytes } } else { Input::Datagram { from, bytes } };
-        let _ = self.handle(input, now); // only commands are refused
-    }
-}
 
 /// The local participant. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct ProductionNode {
     id: NodeId,
     address: SocketAddr,
-    local: Locked<Local>,
+    local: Locked<LocalEngine>,
 }
 
 /// An address of the loopback that no two nodes share by accident: for nodes that only meet in one process.
@@ -112,7 +46,7 @@ impl ProductionNode {
         &self,
         py: Python<'_>,
         now: Option<f64>,
-        action: impl FnOnce(&mut Local, Time) -> Result<R, Refused> + Send,
+        action: impl FnOnce(&mut LocalEngine, Time) -> Result<R, Refused> + Send,
     ) -> PyResult<R> {
         let now = convert::now(py, now)?;
         Ok(py.detach(|| {
@@ -128,7 +62,7 @@ impl ProductionNode {
         &self,
         py: Python<'_>,
         now: Option<f64>,
-        action: impl FnOnce(&mut Local, Time) -> Result<R, Refused> + Send,
+        action: impl FnOnce(&mut LocalEngine, Time) -> Result<R, Refused> + Send,
     ) -> PyResult<R> {
         if self.local.lock(py).stopped {
             return Err(StoppedError::new_err("the node has left; nothing was changed"));
@@ -201,7 +135,7 @@ impl ProductionNode {
         };
         let moment = Moment { now, unix_millis: (unix * 1_000.0) as u64 };
         let engine = Engine::new(config, identity, seed, moment).map_err(Refused::from)?;
-        let local = Local {
+        let local = LocalEngine {
             engine,
             unix_at_zero,
             latest: now,
