@@ -51,7 +51,7 @@ class Sink:
         self.last = message
         return True
 
-    def send_frame(self, frame: bytes) -> bool:
+    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
         self.sent += 1
         self.last = frame
         return True

@@ -30,14 +30,15 @@ class Refusal(AssertionError):
         self.data: dict[str, Any] = error["data"]
 
 
-def unframed(frame: bytes) -> bytes:
-    """The payload of a server's whole text frame of less than 64 KiB (RFC 6455 § 5.2)."""
-    assert frame[0] == 0x81, "final, text, no reserved bits"
+def unframed(frame: bytes, binary: bool) -> bytes:
+    """The payload of a server's whole data frame (RFC 6455 § 5.2)."""
+    assert frame[0] == (0x82 if binary else 0x81), "final, of the connection's kind, no reserved bits"
+    assert frame[1] < 128, "a server does not mask"
     if frame[1] < 126:
         size, start = frame[1], 2
     else:
-        assert frame[1] == 126, "unmasked, and less than 64 KiB"
-        size, start = int.from_bytes(frame[2:4], "big"), 4
+        start = 4 if frame[1] == 126 else 10
+        size = int.from_bytes(frame[2:start], "big")
     assert len(frame) == start + size
     return frame[start:]
 
@@ -80,9 +81,8 @@ class Client:
                 self.replies[one["id"]] = one
         return True
 
-    def send_frame(self, frame: bytes) -> bool:
-        assert not self.binary, "a text frame for a client that speaks MessagePack"
-        return self.send(unframed(frame))
+    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
+        return self.send(unframed(frame, self.binary), droppable)
 
     def close(self, code: int, reason: str = "") -> None:
         if self.closed is None:

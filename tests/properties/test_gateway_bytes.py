@@ -15,9 +15,10 @@ from palaver.gateway import ClientGateway
 from palaver.gateway.assembly import Assembly, Failure
 from palaver.gateway.close_codes import Close, close_payload, may_be_sent, parse_close
 from palaver.gateway.frame_scanner import FrameScanner
-from palaver.gateway.frames import BINARY, CONTINUATION, TEXT
+from palaver.gateway.frames import CONTINUATION
 from palaver.gateway.handshake import Refusal, Request, Upgrade, decide, parse_request
 from palaver.gateway.policy import HandshakePolicy
+from palaver.protocol.frames import BINARY, TEXT
 from palaver.settings.tree import GatewaySettings
 from unit.gateway.raw_websocket import PATIENCE, Answer, RawWebSocket, Recorder, frame, request
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
-from palaver.gateway.frames import CONTINUATION, TEXT
+from palaver.gateway.frames import CONTINUATION
 from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.frames import TEXT
 
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
 

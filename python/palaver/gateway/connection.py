@@ -9,12 +9,13 @@ from palaver.gateway.antechamber import Antechamber
 from palaver.gateway.close_codes import ABNORMAL, Close, may_be_sent
 from palaver.gateway.drain import Drain
 from palaver.gateway.frame_reader import FrameReader
-from palaver.gateway.frames import BINARY, PING, PONG, TEXT, close_frame, control_frame
+from palaver.gateway.frames import PING, PONG, close_frame, control_frame
 from palaver.gateway.outbox import WRITE_BYTES, Outbox
 from palaver.gateway.pull import Inbox
 from palaver.gateway.pulse import Pulse, pulse
 from palaver.gateway.table import ConnectionTable
 from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.frames import BINARY, TEXT, data_frame
 
 
 class WebSocketConnection:
@@ -105,26 +106,16 @@ class WebSocketConnection:
         A client that does not read: `droppable` messages are shed above `outbox_shed_bytes`, and nothing is read
         from it, so that it cannot ask for more; above `outbox_close_bytes` it is closed with 4002.
         """
-        if not self.is_open:
-            return False
-        outbox, table = self._outbox, self._table
-        if (
-            self._blocked or outbox.size + len(message) > table.settings.outbox_shed_bytes
-        ) and not self._has_room(len(message), droppable):
-            return False
-        if not outbox.push_message(BINARY if self.binary else TEXT, message):
-            table.flush_soon(self)
-        table.counters.messages_out += 1
-        return True
+        return self.send_frame(data_frame(BINARY if self.binary else TEXT, message), droppable)
 
-    def send_frame(self, frame: bytes) -> bool:
-        """The same for a message that is a whole text frame already."""
+    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
+        """The same for a message that is a whole frame already, text or binary as the connection is."""
         if not self.is_open:
             return False
         outbox, table = self._outbox, self._table
         if (
             self._blocked or outbox.size + len(frame) > table.settings.outbox_shed_bytes
-        ) and not self._has_room(len(frame), droppable=False):
+        ) and not self._has_room(len(frame), droppable):
             return False
         if not outbox.push_frame(frame):
             table.flush_soon(self)

@@ -8,10 +8,11 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from palaver.gateway.assembly import Assembly, Failure
 from palaver.gateway.close_codes import BadClose, Close, parse_close
-from palaver.gateway.frames import BINARY, CONTINUATION, TEXT
+from palaver.gateway.frames import CONTINUATION
 from palaver.gateway.parser import begin_again, feed, is_as_new, new_parser
 from palaver.gateway.table import ConnectionTable
 from palaver.protocol.close_codes import CloseCode
+from palaver.protocol.frames import BINARY, TEXT
 from palaver.signaling.ports import Connection
 from palaver.signaling.rate_limit import Bucket
 

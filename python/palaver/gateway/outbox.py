@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from palaver.gateway.frames import data_frame
-
 WRITE_BYTES = 128 * 1024
 """Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
 
@@ -17,14 +15,6 @@ class Outbox:
         self._frames: list[bytes] = []
         self.size = 0
         """Bytes queued, frame headers included."""
-
-    def push_message(self, opcode: int, message: bytes) -> int:
-        """Queues a data frame. Returns the bytes that were queued before."""
-        frame = data_frame(opcode, message)
-        before = self.size
-        self._frames.append(frame)
-        self.size = before + len(frame)
-        return before
 
     def push_frame(self, frame: bytes) -> int:
         """Queues a frame that is complete with its header. Returns the bytes that were queued before."""

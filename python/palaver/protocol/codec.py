@@ -20,6 +20,7 @@ from msgspec import UNSET, Raw, Struct
 from palaver.core import is_sound_sdp, json_shape
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
+from palaver.protocol.frames import BINARY, TEXT, data_frame
 from palaver.protocol.request import AnyRequest, Envelope, Identified, Refused, Request, WideEnvelope
 from palaver.protocol.text import find_fault, is_clean
 from palaver.protocol.types import Params
@@ -140,6 +141,10 @@ class Codec(ABC):
     def translate(self, other: Codec, body: bytes) -> bytes:
         """The body of an event that another codec has encoded."""
         return self._encode(other._decode(body, Any))
+
+    def frame(self, message: bytes) -> bytes:
+        """A message as the frame that carries it."""
+        return data_frame(BINARY if self._is_msgpack else TEXT, message)
 
     @abstractmethod
     def event(self, method: str, epoch: int, seq: int, prev: int, body: bytes) -> bytes:

@@ -37,28 +37,29 @@ class Entry(Struct, eq=False, gc=False):
     other_body: bytes | None = None
     """The same in the other encoding, once somebody asked for it."""
     latest: tuple[Codec, int, bytes] | None = None
-    """The encoding, `prev` and message last asked for; most receivers of a room want the same one."""
+    """The encoding, `prev` and frame last asked for; most receivers of a room want the same one."""
     shared: dict[tuple[Codec, int], bytes] | None = None
 
-    def message(self, codec: Codec, prev: int) -> bytes:
-        """The whole notification for a receiver that last saw `prev`; receivers with the same past share it."""
+    def frame(self, codec: Codec, prev: int) -> bytes:
+        """The notification for a receiver that last saw `prev`, as a frame; receivers with the same past share it."""
         latest = self.latest
         if latest is not None and latest[1] == prev and latest[0] is codec:
             return latest[2]
         if self.event is None:
-            return self._encode(codec, prev)
+            return codec.frame(self.message(codec, prev))
         shared = self.shared
         if shared is None:
             shared = self.shared = {}
-        message = shared.get((codec, prev))
-        if message is None:
-            message = self._encode(codec, prev)
+        frame = shared.get((codec, prev))
+        if frame is None:
+            frame = codec.frame(self.message(codec, prev))
             if len(shared) < 4:  # those in step share one; the few that are behind encode their own head
-                shared[codec, prev] = message
-        self.latest = codec, prev, message
-        return message
+                shared[codec, prev] = frame
+        self.latest = codec, prev, frame
+        return frame
 
-    def _encode(self, codec: Codec, prev: int) -> bytes:
+    def message(self, codec: Codec, prev: int) -> bytes:
+        """The notification alone, for a receiver that last saw `prev`."""
         body = self.body
         if codec is not self.codec:
             if self.other_body is None:
@@ -68,7 +69,7 @@ class Entry(Struct, eq=False, gc=False):
         return codec.event(self.kind.method, self.epoch, self.seq, prev, body)
 
     def settle(self) -> None:
-        """Forgets the encoded messages once all who are present have been served; the log keeps only bodies."""
+        """Forgets the frames once all who are present have been served; the log keeps only bodies."""
         self.shared = self.latest = None
 
 

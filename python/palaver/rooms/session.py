@@ -50,9 +50,7 @@ class Sink(Protocol):
     @property
     def is_slow(self) -> bool: ...
 
-    def send(self, message: bytes, droppable: bool = False) -> bool: ...
-
-    def send_frame(self, frame: bytes) -> bool: ...
+    def send_frame(self, frame: bytes, droppable: bool = False) -> bool: ...
 
     def close(self, code: int, reason: str = "") -> None: ...
 
@@ -142,13 +140,13 @@ class SignalingSession:
         seq = entry.seq
         if sink is None or self.corked or seq <= last:
             return
-        message = entry.message(MSGPACK if sink.binary else JSON, last)
+        frame = entry.frame(MSGPACK if sink.binary else JSON, last)
         droppable = entry.kind.droppable
         room = self.room
         if room is not None and room.faults.active:
             self.last_seq = seq
-            room.faults.send(self, partial(sink.send, message, droppable))
-        elif sink.send(message, droppable) or not droppable:
+            room.faults.send(self, partial(sink.send_frame, frame, droppable))
+        elif sink.send_frame(frame, droppable) or not droppable:
             self.last_seq = seq  # what was shed leaves no gap: the next event names the one before it
 
     def uncork(self) -> None:

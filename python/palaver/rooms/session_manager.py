@@ -186,7 +186,6 @@ class SessionManager:
         for entry in entries:
             if room.is_visible(entry, participant):
                 missed.append(entry.message(session.codec, prev))
-                entry.settle()
                 prev = entry.seq
         return missed
 

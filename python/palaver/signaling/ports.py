@@ -62,8 +62,8 @@ class Connection(Protocol):
         or the connection closes."""
         ...
 
-    def send_frame(self, frame: bytes) -> bool:
-        """The same for a message that is a whole text frame already (RFC 6455 § 5.2); only where `binary` is False."""
+    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
+        """The same for a message that is a whole frame already (RFC 6455 § 5.2): text, or binary where `binary` is True."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from palaver.gateway.assembly import Assembly, Failure
-from palaver.gateway.frames import BINARY, CONTINUATION, TEXT
+from palaver.gateway.frames import CONTINUATION
+from palaver.protocol.frames import BINARY, TEXT
 
 GENEROUS = {"max_bytes": 1000, "max_fragments": 100}
 

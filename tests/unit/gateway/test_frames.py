@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from palaver.gateway.frames import BINARY, PING, TEXT, close_frame, control_frame, frame_header
+from palaver.gateway.frames import PING, close_frame, control_frame
+from palaver.protocol.frames import BINARY, TEXT, frame_header
 
 
 @pytest.mark.parametrize(
