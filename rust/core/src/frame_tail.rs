@@ -11,11 +11,11 @@ pub struct FrameTail {
 }
 
 impl FrameTail {
-    /// Appends a frame. Amortised O(bytes): memory grows by a quarter.
+    /// Appends a frame. Amortised O(bytes): memory grows by a sixteenth.
     pub fn push(&mut self, frame: &[u8]) {
         let free = self.bytes.capacity() - self.bytes.len();
         if frame.len() > free {
-            self.bytes.reserve_exact(frame.len().max(self.bytes.len() / 4));
+            self.bytes.reserve_exact(frame.len().max(self.bytes.len() / 16));
         }
         self.bytes.extend(frame);
         self.sizes.push_back(frame.len());
