@@ -15,7 +15,7 @@ def gateway_metrics(gateway: ClientGateway) -> list[Metric]:
     count = gateway.counters
     levels = {
         "connections": count.connections_open,
-        "halfOpen": count.half_open,
+        "half_open": count.half_open,
         "queued_bytes": gateway.table.queued_bytes(),
     }
     plain = {
@@ -30,6 +30,15 @@ def gateway_metrics(gateway: ClientGateway) -> list[Metric]:
         "handler_errors": count.handler_errors,
     }
     help = {
+        "connections": "WebSockets that are open.",
+        "half_open": "Sockets that have not finished their handshake.",
+        "connections_accepted": "WebSockets opened since the start.",
+        "received_bytes": "Bytes of payload in the data frames of clients.",
+        "sent_bytes": "Bytes written to WebSockets, frame heads included.",
+        "received_messages": "Whole messages of clients.",
+        "sent_messages": "Messages queued for clients.",
+        "shed_messages": "Droppable messages left out for clients that read too slowly.",
+        "handler_errors": "Times that our own code failed on a message; its client is closed with 1011.",
         "queued_bytes": "Bytes that wait for clients to read them.",
         "accept_pauses": "Times that nobody was accepted because the process was out of file descriptors.",
         "slow_readers": "Times that a client's queue grew above gateway.outbox_shed_bytes.",
@@ -50,7 +59,12 @@ def signaling_metrics(plane: SignalingPlane) -> list[Metric]:
         "participants": sum(len(room.participants) for room in sessions.rooms.values()),
         "shedding": plane.admission.shedding,
     }
-    help = {"shedding": "0: nothing is shed; 1: statistics and traces; 2: quality reports, too."}
+    help = {
+        "rooms": "Rooms that are open.",
+        "sessions": "Sessions that hold a seat, those that may still resume included.",
+        "participants": "Who is in rooms, each room counted by itself.",
+        "shedding": "0: nothing is shed; 1: statistics and traces; 2: quality reports, too.",
+    }
     limited: dict[tuple[str, ...], float] = {
         labels: float(number) for labels, number in plane.admission.refused.items()
     }
@@ -89,7 +103,13 @@ def media_metrics(media: AiortcMediaNode | None) -> list[Metric]:
         return []
     levels = media.stats()
     forwarded = levels.pop("framesForwarded")
-    return [*gauges("media", levels), *counters("media", {"framesForwarded": forwarded})]
+    help = {
+        "transports": "Transports that have a peer connection.",
+        "producers": "Tracks that come in.",
+        "consumers": "Tracks that go out.",
+        "frames_forwarded": "Encoded frames passed on, each receiver counted by itself.",
+    }
+    return [*gauges("media", levels, help), *counters("media", {"frames_forwarded": forwarded}, help)]
 
 
 def node_metrics(lag: LoopLag, draining: bool) -> list[Metric]:

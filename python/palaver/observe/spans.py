@@ -116,7 +116,12 @@ class SpanExport:
             "spans_exported": self._delivery.exported,
             "spans_failed": self._delivery.failed,
         }
-        return counters("tracing", numbers)
+        help = {
+            "spans": "Spans begun.",
+            "spans_exported": "Spans that the collector took.",
+            "spans_failed": "Spans that the collector did not take.",
+        }
+        return counters("tracing", numbers, help)
 
 
 class RequestSpan:

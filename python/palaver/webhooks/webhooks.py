@@ -21,6 +21,13 @@ from palaver.webhooks.schedule import Schedule
 from palaver.webhooks.signature import sign
 
 FILE: Final = "events.sqlite"
+HELP: Final = {
+    "pending": "Events that wait to be taken, each URL counted by itself.",
+    "sent": "Events that were answered with 2xx.",
+    "failed_attempts": "Attempts that were answered with anything else, or not at all.",
+    "given_up": "Events older than webhooks.deadline_seconds, which are not tried again.",
+    "lost_events": "Events that were neither written nor kept.",
+}
 
 
 class Webhooks:
@@ -86,7 +93,7 @@ class Webhooks:
     def metrics(self) -> list[Metric]:
         each = self._deliverers
         return [
-            *gauges("webhooks", {"pending": sum(len(one.schedule) for one in each)}),
+            *gauges("webhooks", {"pending": sum(len(one.schedule) for one in each)}, HELP),
             *counters(
                 "webhooks",
                 {
@@ -95,6 +102,7 @@ class Webhooks:
                     "given_up": sum(one.given_up for one in each),
                     "lost_events": self._recorder.lost,
                 },
+                HELP,
             ),
         ]
 
