@@ -150,9 +150,11 @@ async def test_where_nobody_listens_it_says_so_and_fails(tmp_path: Path) -> None
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     url = f"ws://127.0.0.1:{port}/v1"
-    code, out, _ = await bench("relay", *FAST, "--pairs", "1", "--url", url, "--state-dir", str(tmp_path))
-    assert code == 1
-    assert "nobody listens there" in out
+    code, out, err = await bench("relay", *FAST, "--pairs", "1", "--url", url, "--state-dir", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        f"palaver: nobody listens at 127.0.0.1:{port}: start a node with `palaver dev` or `palaver serve`, or name one with --url"
+    ]
 
 
 async def test_a_key_that_the_node_does_not_have_is_told(node: RunningNode, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.cluster import ADMIN, ClusterNode, ProcessCluster, alive_of, process_cluster, until
 from harness.command import palaver
+from harness.process import serving_process
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -196,3 +197,15 @@ def test_the_metrics_and_the_members_show_the_vitals_of_all(tmp_path: Path) -> N
         assert 'palaver_source_up{source="cluster"} 1.0' in page
         reports = node.get("/v1/cluster/diagnostics")["reports"]
         assert [report["subject"] for report in reports] == ["gossip activity", "failures", "heartbeats"]
+
+
+def test_seeds_that_cannot_be_looked_up_are_named_and_the_node_says_that_it_is_alone(tmp_path: Path) -> None:
+    absent = tmp_path / "seeds"
+    with serving_process(tmp_path, "", "--join", f"file:{absent}", "--gossip-port", "0") as node:
+        said = [
+            f"{absent}: No such file or directory",
+            "none of the seeds can be looked up; alone, trying again",
+        ]
+        until(lambda: [each["event"] for each in node.logs if each["level"] == "warning"] == said)
+        with urllib.request.urlopen(f"{node.http}/readyz") as answer:
+            assert answer.read() == b"ok: alone, trying seeds\n"

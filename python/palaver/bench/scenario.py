@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from palaver.errors import PalaverError
+from palaver.errors import SettingsError
 
 PRESETS: Final = ("relay", "trickle", "fanout", "joins", "storm", "idle", "slow-reader", "mixed")
 MAX_FILE_BYTES: Final = 1 << 20
@@ -22,7 +22,7 @@ SdpBytes = Annotated[int, Meta(ge=512, le=200_000)]
 MessageBytes = Annotated[int, Meta(ge=32, le=2048)]
 
 
-class ScenarioError(PalaverError):
+class ScenarioError(SettingsError):
     """The scenario is not one; says where it breaks which rule. Nothing has been connected."""
 
 
@@ -180,7 +180,9 @@ def adjusted(scenario: Scenario, where: str, **changes: Any) -> Scenario:
             raise ScenarioError(f"{where}: no stage has {key}")
         for place in places:
             place[key] = value
-    try:
-        return msgspec.convert(raw, Scenario)
-    except msgspec.ValidationError as error:
-        raise ScenarioError(f"{where}: {error}") from None
+        try:
+            scenario = msgspec.convert(raw, Scenario)
+        except msgspec.ValidationError as error:
+            rule = str(error).partition(" - at ")[0]  # the rest is a path in a file that nobody has written
+            raise ScenarioError(f"{where}: {key} ({value}): {rule}") from None
+    return scenario

@@ -5,11 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from palaver.bench.plan import Tls
 from palaver.bench.wire import Target
 from palaver.errors import PalaverError
+
+CONNECT_SECONDS: Final = 5.0
+"""How long a node may take to accept the first connection: three times as long as its first SYN's repetition (RFC 6298) comes."""
 
 
 class TargetError(PalaverError):
@@ -37,6 +41,21 @@ def target_of(url: str, authorities: Path | None = None) -> Target:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     tls = _tls(parts.hostname, authorities) if parts.scheme == "wss" else None
     return Target(host, port, parts.netloc.rpartition("@")[2], path, tls)
+
+
+def check_reachable(target: Target) -> None:
+    """Connects once and closes, so that a run against nobody ends before it begins. Raises TargetError."""
+    where = f"{target.host}:{target.port}"
+    try:
+        socket.create_connection((target.host, target.port), timeout=CONNECT_SECONDS).close()
+    except ConnectionRefusedError:
+        raise TargetError(
+            f"nobody listens at {where}: start a node with `palaver dev` or `palaver serve`, or name one with --url"
+        ) from None
+    except TimeoutError:
+        raise TargetError(f"{where} does not answer within {CONNECT_SECONDS:g} s") from None
+    except OSError as error:
+        raise TargetError(f"cannot connect to {where}: {error.strerror or error}") from None
 
 
 def _tls(name: str, authorities: Path | None) -> Tls:

@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -47,7 +47,6 @@ def build() -> typer.Typer:
     """The app with all its commands."""
     app = typer.Typer(
         name="palaver",
-        help="A distributed WebRTC signaling node. Begin with `palaver dev`.",
         no_args_is_help=True,
         add_completion=False,
         # Plain help and plain tracebacks: rich costs more time to import than all the rest.
@@ -55,6 +54,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_palaver)
     for command in present():
         name = command.replace("-", "_")
         module = importlib.import_module(f"palaver.cli.{name}")
@@ -64,6 +64,25 @@ def build() -> typer.Typer:
         else:
             app.command(command)(found)
     return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from palaver.cli.version import version
+
+        version()
+        raise typer.Exit
+
+
+def _palaver(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version, and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """A distributed WebRTC signaling node. Begin with `palaver dev`; each command has --help with examples."""
 
 
 def present() -> list[str]:

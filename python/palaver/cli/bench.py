@@ -26,19 +26,30 @@ def bench(
         ),
     ] = "relay",
     url: Annotated[str, typer.Option(help="The node's gateway.")] = "ws://127.0.0.1:7880/v1",
-    duration: Annotated[str | None, typer.Option(help="How long is measured: 5, 30s, 1m.")] = None,
-    warm_up: Annotated[str | None, typer.Option(help="How long before that, uncounted.")] = None,
-    sessions: Annotated[int | None, typer.Option(help="Of idle and storm: how many.")] = None,
-    pairs: Annotated[int | None, typer.Option(help="Of relay and trickle: rooms of two.")] = None,
-    clients: Annotated[int | None, typer.Option(help="Of joins: how many are on their way at once.")] = None,
-    rooms: Annotated[int | None, typer.Option(help="Of fanout: how many rooms.")] = None,
-    room_size: Annotated[int | None, typer.Option(help="Of fanout and joins: how many in each room.")] = None,
-    window: Annotated[int | None, typer.Option(help="Closed loop: messages under way in each room.")] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(help="How long is measured: 5, 30s, 1m. Without: as the scenario says, 10 s for most."),
+    ] = None,
+    warm_up: Annotated[
+        str | None, typer.Option(help="How long before that, uncounted. Without: 2 s for most.")
+    ] = None,
+    sessions: Annotated[int | None, typer.Option(help="Of idle (5,000) and storm (300): how many.")] = None,
+    pairs: Annotated[int | None, typer.Option(help="Of relay and trickle (64): rooms of two.")] = None,
+    clients: Annotated[
+        int | None, typer.Option(help="Of joins (64): how many are on their way at once.")
+    ] = None,
+    rooms: Annotated[int | None, typer.Option(help="Of fanout (1): how many rooms.")] = None,
+    room_size: Annotated[
+        int | None, typer.Option(help="Of fanout (100) and joins (1): how many in each room.")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Closed loop (1): messages under way in each room.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Open loop: so many per second over all, whatever comes back.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--bytes", help="Bytes of each SDP, candidate or event.")
+        int | None, typer.Option("--bytes", help="Of each SDP (2,048), candidate (200) or event (2,048).")
     ] = None,
     replies: Annotated[
         bool | None, typer.Option("--replies", help="Of relay: requests, not notifications.")
@@ -84,7 +95,7 @@ def bench(
     from palaver.bench.run import Runner
     from palaver.bench.scenario import adjusted
     from palaver.bench.server_process import ServerProcess, find_listener
-    from palaver.bench.target import target_of
+    from palaver.bench.target import check_reachable, target_of
     from palaver.bench.wire import plan_of
 
     chosen = adjusted(
@@ -103,6 +114,7 @@ def bench(
         replies=replies,
     )
     target = target_of(url, ca)
+    check_reachable(target)
     server = None
     if pid:
         server = ServerProcess(*pid)

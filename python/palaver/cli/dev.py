@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -86,7 +87,7 @@ def dev(
         elif sys.stdout.isatty():
             _panel(welcome)
         else:
-            say(plain(welcome))
+            say(plain(welcome, typed()))
 
     run(settings, announce)
 
@@ -128,8 +129,8 @@ def welcome_of(
     }
 
 
-def plain(welcome: dict[str, Any]) -> str:
-    """The welcome as lines of text."""
+def plain(welcome: dict[str, Any], command: str = "palaver") -> str:
+    """The welcome as lines of text; `command` is what the reader has to type for us."""
     lines = [
         f"gateway    {welcome['gateway']}",
         f"side port  {welcome['http']}  (/livez, /readyz, /metrics)",
@@ -137,7 +138,7 @@ def plain(welcome: dict[str, Any]) -> str:
         f"room       {welcome['room']}",
     ]
     if "gossip" in welcome:
-        lines += [f"to join    palaver dev --join {welcome['gossip']}"]
+        lines += [f"to join    {command} dev --join {welcome['gossip']}"]
     lines += [
         "",
         f"Open both links; they are good for {welcome['hours']:g} hours:",
@@ -146,12 +147,18 @@ def plain(welcome: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def typed() -> str:
+    """How this command can be run again: by its name if the shell finds one, else as it was run now."""
+    run = sys.argv[0]
+    return run if Path(run).name == "palaver" and shutil.which("palaver") is None else "palaver"
+
+
 def _panel(welcome: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.panel import Panel
     from rich.text import Text
 
-    facts, _, links = plain(welcome).partition("\n\n")
+    facts, _, links = plain(welcome, typed()).partition("\n\n")
     console = Console(highlight=False)
     console.print(Panel(Text(facts), title="palaver dev", title_align="left", expand=False))
     # Outside of the panel and never folded: a link with a border through it cannot be clicked or copied.

@@ -114,7 +114,8 @@ class LocalNode:
             raise NodeError(f"{self.url}: {_refusal(refused)}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise NodeError(f"{self.url} does not answer: {reason}") from None
+            words = getattr(reason, "strerror", None) or reason
+            raise NodeError(f"{self.url} does not answer: {words}") from None
 
 
 def member_path(member: str, rest: str = "") -> str:

@@ -42,8 +42,11 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="GROUP.NAME=VALUE", help="Any setting, as in `config-doc`. Repeatable."),
 ]
-Host = Annotated[str | None, typer.Option(help="Address to listen on, for clients and the side port.")]
-Port = Annotated[int | None, typer.Option(help="Port of the WebSocket gateway; 0 picks a free one.")]
+Host = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on, for clients and the side port (127.0.0.1); 0.0.0.0 is all."),
+]
+Port = Annotated[int | None, typer.Option(help="Port of the WebSocket gateway (7880); 0 picks a free one.")]
 Join = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,7 +56,8 @@ Join = Annotated[
     ),
 ]
 GossipPort = Annotated[
-    int | None, typer.Option(help="Port for other nodes of the cluster, UDP and TCP; 0 picks a free one.")
+    int | None,
+    typer.Option(help="Port for other nodes of the cluster, UDP and TCP (7882); 0 picks a free one."),
 ]
 Workers = Annotated[
     int | None,
@@ -61,7 +65,9 @@ Workers = Annotated[
         help="Processes that serve on the one port, each with its own rooms: one for each core to spare."
     ),
 ]
-HttpPort = Annotated[int | None, typer.Option(help="Port of the side port; 0 picks a free one.")]
+HttpPort = Annotated[
+    int | None, typer.Option(help="Port for health, metrics and the admin API (7881); 0 picks a free one.")
+]
 
 
 def overrides(

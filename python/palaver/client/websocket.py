@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from typing import Protocol
@@ -32,6 +33,13 @@ CLOSE_SECONDS = 2.0
 _picows_log = logging.getLogger("palaver.client.picows")
 _picows_log.setLevel(logging.WARNING)  # it tells of every connection
 SUBPROTOCOL = "palaver.v1"
+
+
+def _reason(error: Exception) -> str:
+    """The system's words for an errno: asyncio's have the call and the address in them, which the caller knows."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or "no answer in time"
 
 
 class WebSocketListener(Protocol):
@@ -82,7 +90,7 @@ class WebSocket(WSListener):
             status = f" (HTTP {error.response.status.value})" if error.response is not None else ""
             raise ConnectionLost(1006, f"{url} does not answer as a palaver node{status}") from error
         except (OSError, WSError, TimeoutError) as error:
-            raise ConnectionLost(1006, f"cannot connect to {url}: {error or 'no answer in time'}") from error
+            raise ConnectionLost(1006, f"cannot connect to {url}: {_reason(error)}") from error
         assert isinstance(socket, WebSocket)
         return socket
 

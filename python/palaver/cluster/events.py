@@ -60,7 +60,7 @@ def narrate(event: told.Event) -> Iterator[Told]:
         case told.Joined():
             yield logging.INFO, "joined", "found the cluster", {}
         case told.Alone():
-            yield logging.WARNING, "alone", "no seed has answered; alone, trying seeds", {}
+            yield logging.WARNING, "alone", "no seed or earlier member has answered; alone, trying again", {}
         case told.LogFailed(why=why):
             yield logging.ERROR, "logFailed", "the membership cannot be written to the disk", {"why": why}
         case told.Stopped(acknowledged=acknowledged, why=why):

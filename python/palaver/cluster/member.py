@@ -120,6 +120,8 @@ class ClusterMember:
             "in the cluster",
             extra={"cluster": self.keeper.cluster, "nodeId": self.node_id, "gossip": self.driver.address},
         )
+        if self.bootstrap.entries and not seeds:  # the engine has nobody to ask, so it will not say this
+            log.warning("none of the seeds can be looked up; alone, trying again")
 
     def _start(self, bind: str) -> None:
         self.driver.start(bind, advertise=self._advertise(), seeds=[])

@@ -32,16 +32,16 @@ class KeySets:
         self._settings = settings
         self._trust = trust
         self._sets: dict[str, Keys] = {}
-        self._missing: set[str] = set()
+        self._missing: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         """Reads all sets once. Raises SettingsError for a file that cannot be used; the web may come back later."""
         await self.refresh()
-        for source in self._missing:
+        for source, reason in self._missing.items():
             if not _is_url(source):
-                raise SettingsError(f"auth.jwks: {source} cannot be used; the log says why")
+                raise SettingsError(f"auth.jwks: {source} cannot be used: {reason}")
         self._task = asyncio.create_task(self._keep_fresh(), name="key sets")
 
     async def configure(self, settings: AuthSettings) -> None:
@@ -53,9 +53,11 @@ class KeySets:
         async with self._reading:
             sources = self._settings.jwks
             found = await asyncio.gather(*map(self._read, sources))
-            self._missing = {source for source, keys in zip(sources, found, strict=True) if keys is None}
+            self._missing = {}
             for source, keys in zip(sources, found, strict=True):
-                if keys is not None:
+                if isinstance(keys, str):
+                    self._missing[source] = keys
+                else:
                     self._sets[source] = keys
             self._sets = {source: self._sets[source] for source in sources if source in self._sets}
             everything: dict[str, Key] = {}
@@ -78,7 +80,8 @@ class KeySets:
             except Exception:
                 _log.exception("the key sets could not be refreshed")
 
-    async def _read(self, source: str) -> Keys | None:
+    async def _read(self, source: str) -> Keys | str:
+        """The keys, or why they cannot be read."""
         shown = source.partition("?")[0]
         try:
             document = await (_fetch(source) if _is_url(source) else asyncio.to_thread(_read_file, source))
@@ -86,7 +89,7 @@ class KeySets:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             _log.warning("a key set keeps the keys it had: %s %s", shown, reason)
-            return None
+            return reason
         if not keys:
             _log.warning("a key set holds no key that can be used: %s", shown)
         return keys

@@ -141,16 +141,26 @@ def _tls(settings: Settings, files: bool) -> Iterator[Broken]:
     import ssl
 
     paths = ("gateway.tls_certificate", "gateway.tls_key")
+    unreadable = [*_unreadable(paths[0], certificate), *_unreadable(paths[1], key)]
+    if unreadable:
+        yield from unreadable
+        return
     try:
         # An empty password, because else OpenSSL asks for one on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
         reason = error.reason or "not PEM"
         yield Broken(paths, f"gateway.tls_certificate and gateway.tls_key cannot be used together: {reason}")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a name
-        # load_cert_chain does not say which of the two it could not read.
-        message = f"gateway.tls_certificate or gateway.tls_key cannot be read: {_reason(error)}"
-        yield Broken(paths, message)
+    except OSError as error:  # it went between the two looks
+        yield Broken(paths, f"gateway.tls_certificate or gateway.tls_key cannot be read: {_reason(error)}")
+
+
+def _unreadable(path: str, file: str) -> Iterator[Broken]:
+    """Looked at first, because load_cert_chain does not say which of its two files it could not read."""
+    try:
+        open(file, "rb").close()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        yield Broken((path,), f"{path} ({file!r}) cannot be read: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

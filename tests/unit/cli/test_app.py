@@ -12,6 +12,7 @@ from palaver.cli import app as cli
 from palaver.cli.duration import seconds
 from palaver.cli.options import Verbosity, overrides
 from palaver.errors import PalaverError, SettingsError, StartError
+from palaver.version import VERSION
 
 
 @pytest.mark.parametrize("command", cli.present())
@@ -19,6 +20,12 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.build(), [command, "--help"], prog_name="palaver")
     assert shown.exit_code == 0
     assert f"palaver {command}" in shown.output.split("Usage:")[1].split("\n", 1)[1]
+
+
+def test_the_version_is_an_option_too() -> None:
+    asked = [CliRunner().invoke(cli.build(), [word]) for word in ("--version", "version")]
+    assert asked[0].output == asked[1].output == f"palaver {VERSION}\n"
+    assert [each.exit_code for each in asked] == [0, 0]
 
 
 def failing(error: Exception) -> Callable[[], typer.Typer]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from msgspec.structs import replace
 
-from palaver.cli.dev import plain, welcome_of
+from palaver.cli.dev import plain, typed, welcome_of
 from palaver.settings import AuthSettings, NodeSettings, Settings
 from palaver.signaling.tokens import TokenVerifier
 
@@ -46,3 +49,23 @@ def test_every_link_is_a_line_of_its_own() -> None:
     welcome = welcome_of(SETTINGS, "demo", ("127.0.0.1", 1), ("127.0.0.1", 2))
     lines = plain(welcome).splitlines()
     assert all(any(line.endswith(one["link"]) for line in lines) for one in welcome["participants"])
+
+
+@pytest.mark.parametrize(
+    ("run", "on_the_path", "shown"),
+    [
+        (".venv/bin/palaver", False, ".venv/bin/palaver"),
+        ("/home/ada/.venv/bin/palaver", True, "palaver"),
+        ("/home/ada/palaver/cli/__main__.py", False, "palaver"),
+    ],
+)
+def test_a_reader_is_shown_the_command_as_it_can_be_typed(
+    run: str, on_the_path: bool, shown: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if on_the_path:
+        (tmp_path / "palaver").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [run])
+    assert typed() == shown
+    welcome = welcome_of(SETTINGS, "lab", ("127.0.0.1", 1), ("127.0.0.1", 2)) | {"gossip": "127.0.0.1:3"}
+    assert f"to join    {shown} dev --join 127.0.0.1:3" in plain(welcome, typed())

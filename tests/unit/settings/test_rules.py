@@ -133,7 +133,8 @@ def test_tls_files_must_be_readable_and_belong_together(tmp_path: Path) -> None:
 
     assert tls(key) == []
     assert "cannot be used together: KEY_VALUES_MISMATCH" in tls(wrong)[0]
-    assert "cannot be read: No such file or directory" in tls(str(tmp_path / "absent.pem"))[0]
+    absent = str(tmp_path / "absent.pem")
+    assert tls(absent) == [f"gateway.tls_key ({absent!r}) cannot be read: No such file or directory"]
     assert "cannot be used together" in tls(certificate)[0]
     assert "cannot be read" in tls("a\0b")[0]
     names = [Override("--set", f"gateway.{name}", "/nowhere") for name in ("tls_certificate", "tls_key")]
