@@ -35,7 +35,7 @@ from palaver.http.cluster_api import ClusterApi, ClusterPort
 from palaver.http.operation import Call, Operation
 from palaver.protocol.methods.room_admin import KickUserResult, VersionResult
 from palaver.protocol.webhooks import WebhookEvent
-from palaver.rooms.room import RoomLock
+from palaver.rooms.lock import RoomLock
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.administration import OPERATOR, Administration
 from palaver.version import VERSION

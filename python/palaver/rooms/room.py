@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Literal
 
-from msgspec import Struct
-
 from palaver.core import SealedRelay
 from palaver.protocol import events
 from palaver.protocol.codec import JSON, Codec
@@ -17,24 +15,18 @@ from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.demotions import Demotions
 from palaver.rooms.faults import Faults
 from palaver.rooms.knocks import Knocks
+from palaver.rooms.lock import RoomLock
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.mutes import Mutes
 from palaver.rooms.observer import Observation, Observer
 from palaver.rooms.participant import Participant
-from palaver.rooms.peer_link import PeerLink
+from palaver.rooms.peer_links import PeerLinks
 from palaver.rooms.producers import Producers
 from palaver.rooms.role import Grants
 from palaver.rooms.timers import Timer, Timers
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
-
-
-class RoomLock(Struct, frozen=True):
-    mode: Literal["closed", "knock"]
-    message: str = ""
-    admit: frozenset[str] = frozenset()
-    """Identities that may enter all the same."""
 
 
 class Room:
@@ -63,8 +55,7 @@ class Room:
         self.peer_of: dict[str, str] = {}
         """Identity → peer."""
         self.producers = Producers()
-        self.links: dict[tuple[str, str, str], PeerLink] = {}
-        """(transport, smaller peer, larger peer) → peer-to-peer connection."""
+        self.links = PeerLinks(timers)
         self.mutes = Mutes()
         self.demotions = Demotions()
         self.lock: RoomLock | None = None
@@ -224,12 +215,7 @@ class Room:
             self.close_consumer(participant, consumer)
         for transport in list(participant.transports.values()):
             self.close_transport(participant, transport)
-        for key in participant.links:
-            link = self.links.pop(key)
-            link.close()
-            other = self.participants[key[2] if key[1] == peer else key[1]]
-            other.links.remove(key)
-            other.links_opened -= link.opener == other.peer
+        self.links.close_all_of(participant, self.participants)
         if not participant.hidden:
             self.tell(events.PeerLeft(peer, reason, by and self.shown(by)), but=peer)
         self.deliver()  # while they still have a seat: what was meant for them reaches them
@@ -242,20 +228,6 @@ class Room:
             self._observer(Observation("participant_left", self.id, epoch, participant.info, reason=reason))
 
     # --- transports ---
-
-    def find_link(self, transport: str, one: str, other: str) -> PeerLink | None:
-        """The peer-to-peer connection of two peers under this transport id."""
-        return self.links.get((transport, one, other) if one < other else (transport, other, one))
-
-    def add_link(self, transport: str, one: Participant, other: Participant) -> PeerLink:
-        """Opens a connection of `one` with another; it counts for the one that opened it."""
-        smaller, larger = sorted((one.peer, other.peer))
-        key = (transport, smaller, larger)
-        link = self.links[key] = PeerLink(one.peer, self.session_timers)
-        one.links.add(key)
-        other.links.add(key)
-        one.links_opened += 1
-        return link
 
     def add_transport(self, participant: Participant, id: str, cap: int) -> WebRtcTransport:
         """Makes a transport to the media node; at the cap, one that failed, or was only named, gives way to it.

@@ -16,9 +16,10 @@ from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.room_admin import KickUser, KickUserResult, VersionResult
 from palaver.protocol.types import Role
+from palaver.rooms.lock import RoomLock
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK
-from palaver.rooms.room import Room, RoomLock
+from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
 from palaver.signaling.rulings import OPERATOR_RANK, Ruling, Rulings
 

@@ -54,7 +54,7 @@ class Relays:
         if sink is None or sink.binary or other.session.corked or sink.is_slow:
             return False
         peer = participant.peer
-        link = room.find_link(transport, peer, to)
+        link = room.links.find(transport, peer, to)
         if link is None:
             return False
         if method == "iceCandidate":

@@ -14,9 +14,10 @@ from palaver.protocol.methods.room_admin import (
     UnlockRoom,
     VersionResult,
 )
+from palaver.rooms.lock import RoomLock
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import RANK
-from palaver.rooms.room import Room, RoomLock
+from palaver.rooms.room import Room
 from palaver.signaling.administration import Administration, participant_as_principal
 from palaver.signaling.admission import require_moderator
 from palaver.signaling.message import Message

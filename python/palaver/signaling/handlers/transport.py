@@ -181,7 +181,7 @@ class TransportHandler:
                 raise ProtocolError("not_found", "you have no such transport", path="$.transport")
             raise ProtocolError("wrong_state", "the media node answers offers, it makes none")
         other = self._peer(room, participant, params.to)
-        link = room.find_link(params.transport, participant.peer, other.peer)
+        link = room.links.find(params.transport, participant.peer, other.peer)
         if link is None:
             raise ProtocolError("wrong_state", "there is no open offer of that peer to answer")
         if link.answer(participant.peer, params.generation):
@@ -229,7 +229,7 @@ class TransportHandler:
         room, participant = message.seat
         if params.to is not None:
             other = self._peer(room, participant, params.to)
-            link = room.find_link(params.transport, participant.peer, other.peer)
+            link = room.links.find(params.transport, participant.peer, other.peer)
             if link is None:
                 raise ProtocolError(
                     "not_found", "there is no such connection with that peer", path="$.transport"
@@ -280,14 +280,14 @@ class TransportHandler:
 
     def _link(self, room: Room, participant: Participant, other: Participant, transport: str) -> PeerLink:
         """The peer-to-peer connection with another; comes into being here. Raises ProtocolError limit."""
-        link = room.find_link(transport, participant.peer, other.peer)
+        link = room.links.find(transport, participant.peer, other.peer)
         if link is None:
             if participant.links_opened >= self._settings.limits.transports_per_peer:
                 raise ProtocolError(
                     "limit",
                     f"at most {self._settings.limits.transports_per_peer} peer-to-peer connections per participant",
                 )
-            link = room.add_link(transport, participant, other)
+            link = room.links.open(transport, participant, other)
         return link
 
     def _peer(self, room: Room, participant: Participant, to: str | None) -> Participant:
