@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from itertools import pairwise
+import itertools
 from typing import Any
 
 import uvloop
@@ -20,7 +20,7 @@ from palaver.gateway.handshake import Refusal, Request, Upgrade, decide, parse_r
 from palaver.gateway.policy import HandshakePolicy
 from palaver.protocol.frames import BINARY, TEXT
 from palaver.settings.tree import GatewaySettings
-from unit.gateway.raw_websocket import PATIENCE, Answer, RawWebSocket, Recorder, frame, request
+from unit.gateway.raw_websocket import PATIENCE, PING, Answer, RawWebSocket, Recorder, frame, request
 
 DOCUMENTED = {1002, 1003, 1005, 1006, 1007, 1009, 4013}
 """What a client's bytes lead to: the frame errors of RFC 6455 and a ping flood. Any other code is its own CLOSE."""
@@ -73,7 +73,7 @@ class Node:
         """Upgrades, sends the stream in pieces, and goes; then the end must have been reported with a good code."""
         async with RawWebSocket.open(self.gateway) as client:
             edges = [0, *sorted(position % (len(stream) + 1) for position in positions), len(stream)]
-            for start, end in pairwise(edges):
+            for start, end in itertools.pairwise(edges):
                 client.send(stream[start:end])
                 await asyncio.sleep(0)
             client.writer.write_eof()
@@ -82,6 +82,25 @@ class Node:
         await self.handler.until(lambda: bool(self.handler.ended))
         (code,) = self.handler.ended
         assert code in DOCUMENTED or may_be_sent(code), code
+
+    async def serve_beside(self, messages: list[bytes], sizes: list[int], strange: list[bytes]) -> None:
+        """Echoes messages that come in pieces, while others say strange things between the pieces."""
+        stream = b"".join(frame(BINARY, message) for message in messages)
+        async with RawWebSocket.open(self.gateway) as client, contextlib.AsyncExitStack() as stack:
+            pieces, position = itertools.cycle(sizes), 0
+            for said in itertools.cycle(strange):
+                stranger = await stack.enter_async_context(RawWebSocket.open(self.gateway))
+                stranger.send(said)
+                size = next(pieces)
+                client.send(stream[position : position + size])
+                position += size
+                await asyncio.sleep(0)
+                if position >= len(stream):
+                    break
+            for message in messages:
+                while (got := await client.next_frame())[0] == PING:
+                    pass
+                assert got == (BINARY, message)
 
     async def still_serves(self) -> None:
         async with RawWebSocket.open(self.gateway) as client:
@@ -99,6 +118,20 @@ def test_any_bytes_after_the_upgrade_end_with_a_documented_code_and_the_node_sti
     with Node(trusting) as node:
         node.run(node.swallow(stream, positions))
         node.run(node.still_serves())
+        assert node.gateway.counters.handler_errors == 0
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    messages=st.lists(st.binary(min_size=1, max_size=400), min_size=1, max_size=6),
+    sizes=st.lists(st.integers(20, 500), min_size=1, max_size=5),
+    strange=st.lists(streams, min_size=1, max_size=4),
+)
+def test_what_others_say_between_the_pieces_of_a_message_is_nothing_to_it(
+    messages: list[bytes], sizes: list[int], strange: list[bytes]
+) -> None:
+    with Node(trusting=True) as node:
+        node.run(node.serve_beside(messages, sizes, strange))
         assert node.gateway.counters.handler_errors == 0
 
 

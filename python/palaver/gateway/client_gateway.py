@@ -118,7 +118,8 @@ class ClientGateway:
         """
         policy, context = _policy(settings, token_in_query), _ssl_context(settings)
         self._policy, self._ssl = policy, context
-        self.settings = self.table.settings = settings
+        self.settings = settings
+        self.table.reconfigure(settings)
 
     async def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serves until `close` is called; cancelled, it closes with 4001 first."""

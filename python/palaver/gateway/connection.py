@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from palaver.gateway.antechamber import Antechamber
 from palaver.gateway.close_codes import ABNORMAL, Close, may_be_sent
@@ -25,8 +24,8 @@ class WebSocketConnection:
     when the peer has answered, at the latest after `close_seconds`. `disconnected` is reported once, when no
     message can come any more, which is before the socket is gone.
 
-    Until its token is accepted (`authenticated`), it reads through an Antechamber; then its FrameReader's
-    parser reads straight from the socket.
+    Until its token is accepted (`authenticated`), it reads through an Antechamber; then its FrameReader reads straight
+    from the socket.
     """
 
     __slots__ = (
@@ -79,7 +78,7 @@ class WebSocketConnection:
         self.descriptor = -1
         self._table = table
         self._transport = transport
-        self._reader = FrameReader.of(self, table)
+        self._reader = FrameReader(self, table)
         self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
         self._paused = False  # nothing is read from the socket
@@ -167,7 +166,7 @@ class WebSocketConnection:
 
     def admitted(self) -> None:
         """The client is authenticated: the Antechamber gets out of the way."""
-        self._transport.set_protocol(self._reader.parser)
+        self._transport.set_protocol(self._reader)
 
     def too_big(self) -> None:
         self.fail(CloseCode.TOO_BIG, f"message of more than {self._reader.max_message_bytes()} bytes")
@@ -285,11 +284,6 @@ class WebSocketConnection:
     def refused(self, code: CloseCode, why: str) -> None:
         self._drain()
         self._table.loop.call_soon(self.fail, code, why)
-
-    def renewed(self, old: Any, new: Any) -> None:
-        if not self._gone and self._transport.get_protocol() is old:
-            self._transport.set_protocol(new)
-        self._table.loop.call_soon(id, old)  # we are inside its call: it must live through this turn
 
     # --- endings ---
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import asyncio
+from typing import Protocol
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSMsgType
 
 from palaver.gateway.assembly import Assembly, Failure
 from palaver.gateway.close_codes import BadClose, Close, parse_close
 from palaver.gateway.frames import CONTINUATION
-from palaver.gateway.parser import begin_again, feed, is_as_new, new_parser
+from palaver.gateway.parser import READ_BUFFER_BYTES, FrameParser
 from palaver.gateway.table import ConnectionTable
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.frames import BINARY, TEXT
@@ -20,12 +21,8 @@ _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONT
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 _OPCODES = {_TEXT: TEXT, _BINARY: BINARY, _CONTINUATION: CONTINUATION}
 
-_LARGE_PAYLOAD = 16 * 1024
-"""After a frame of this size the parser is renewed, which gives its grown buffer back and costs some 20 µs."""
-
-
-_SPARE_READERS = 64
-"""Readers kept for connections to come, with 4 KiB of buffer each."""
+_LARGE_READ = READ_BUFFER_BYTES // 2
+"""After a read of more than this the parser is looked at: its buffer may have grown."""
 
 
 class Receiver(Connection, Protocol):
@@ -48,9 +45,6 @@ class Receiver(Connection, Protocol):
     def refused(self, code: CloseCode, why: str) -> None:
         """The parser can read no further; a last good frame may still follow within this loop turn."""
 
-    def renewed(self, old: Any, new: Any) -> None:
-        """The parser was exchanged; the old one must live until the loop turn ends."""
-
     def lost(self) -> None: ...
 
     def pause_writing(self) -> None: ...
@@ -58,76 +52,89 @@ class Receiver(Connection, Protocol):
     def resume_writing(self) -> None: ...
 
 
-class FrameReader(WSListener):
-    """Takes the frames that picows parses, one call each, and hands whole messages to the table's `deliver`."""
+class FrameReader(asyncio.BufferedProtocol):
+    """The protocol of an upgraded socket: takes its frames one by one, and hands whole messages to the table's `deliver`."""
 
     __slots__ = (
         "_assembly",
         "_control_frames",
         "_data_type",
         "_heard",
-        "_max_frame_bytes",
+        "_parser",
+        "_parsers",
         "_receiver",
-        "_room",
         "_table",
         "awaits_pong",
         "broken",
-        "parser",
     )
 
     def __init__(self, receiver: Receiver, table: ConnectionTable) -> None:
         self._table = table
-        self._max_frame_bytes = 0
-        self.parser: Any = self._new_parser()
-        """The protocol for the socket."""
-        self.begin(receiver)
-
-    @classmethod
-    def of(cls, receiver: Receiver, table: ConnectionTable) -> FrameReader:
-        """A reader, if need be a new one. One that an earlier connection has left spares the 20 µs that a parser costs."""
-        spare = table.spare_readers
-        while spare:
-            reader = spare.pop()
-            if reader._max_frame_bytes == table.settings.max_message_bytes:
-                begin_again(reader.parser, reader._refused)
-                reader.begin(receiver)
-                return reader
-        return cls(receiver, table)
-
-    def begin(self, receiver: Receiver) -> None:
         self._receiver = receiver
+        self._parsers = table.parsers
+        self._parser: FrameParser | None = None  # its own, while a frame is under way
         self._data_type: WSMsgType | None = None  # fixed by the first data frame
         self._assembly: Assembly | None = None  # of the fragmented message that is under way
         self._control_frames: Bucket | None = None
         self._heard = True
-        self._room = 0
         self.awaits_pong = False
         self.broken = False
-        """The parser has refused a frame; it must not be given any more."""
+        """The parser has refused a frame."""
+
+    # --- what the transport calls ---
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        parser = self._parser
+        room: memoryview = (self._parsers.at_hand if parser is None else parser).protocol.get_buffer(sizehint)
+        return room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._heard = True
+        parser = self._parser
+        if parser is None:
+            parser = self._parsers.at_hand
+        parser.taker = self
+        parser.rest = nbytes
+        parser.protocol.buffer_updated(nbytes)
+        if parser.rest or parser.spent or self._parser is not None or nbytes > _LARGE_READ:
+            self._settle(parser)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._receiver.lost()
+
+    def pause_writing(self) -> None:
+        self._receiver.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._receiver.resume_writing()
+
+    # --- what the connection calls ---
 
     def end(self) -> None:
-        """The connection is gone. A parser that it has left between two frames serves another."""
+        """The connection is gone."""
         del self._receiver
-        spare = self._table.spare_readers
-        if not self.broken and is_as_new(self.parser) and len(spare) < _SPARE_READERS:
-            spare.append(self)
+        self._parser = None
 
     def feed(self, data: bytes | memoryview) -> None:
         """Parses bytes that did not come straight from the socket."""
         rest = memoryview(data)
         while rest and not self.broken:
-            rest = rest[feed(self.parser, rest) :]
+            room = self.get_buffer(-1)
+            size = min(len(room), len(rest))
+            room[:size] = rest[:size]
+            self.buffer_updated(size)
+            rest = rest[size:]
 
     def heard(self) -> None:
         """The client shows life in another way."""
         self._heard = True
 
     def heard_anything(self) -> bool:
-        """Whether any byte came since this was last asked: a frame, or part of one, which shows in the parser's room."""
-        room = len(self.parser.get_buffer(-1))
-        heard = self._heard or room != self._room
-        self._heard = False
-        self._room = room
+        """Whether any byte came since this was last asked."""
+        heard, self._heard = self._heard, False
         return heard
 
     def max_message_bytes(self) -> int:
@@ -136,15 +143,14 @@ class FrameReader(WSListener):
             return settings.max_message_bytes
         return settings.max_message_bytes_before_auth
 
-    # --- what picows calls ---
+    # --- what the parser calls ---
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+    def take_frame(self, frame: WSFrame) -> None:
         receiver = self._receiver
-        self._heard = True
         kind = frame.msg_type
-        size = frame.payload_size
         if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
             if kind is _CLOSE:
+                self._saw_close()
                 receiver.peer_answered()
         elif (
             kind is self._data_type
@@ -152,23 +158,26 @@ class FrameReader(WSListener):
             and self._assembly is None
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            self._whole_message(frame, size)
+            self._whole_message(frame, frame.payload_size)
         else:
             self._other_frame(frame, kind)
-        if size > _LARGE_PAYLOAD and frame.last_in_buffer and not frame.tail_size:
-            # The parser holds no byte of a next frame.
-            old, self.parser = self.parser, self._new_parser()
-            receiver.renewed(old, self.parser)
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self.broken = True  # picows has done with this connection
-        self._receiver.lost()
+    def parser_broke(self, code: int, why: str) -> None:
+        self.broken = True
+        self._receiver.refused(CloseCode(code), why)
 
-    def pause_writing(self) -> None:
-        self._receiver.pause_writing()
+    def _saw_close(self) -> None:
+        (self._parser or self._parsers.at_hand).spent = True
 
-    def resume_writing(self) -> None:
-        self._receiver.resume_writing()
+    def _settle(self, parser: FrameParser) -> None:
+        """Keeps a parser that is in the middle of a frame; one that is not, others may use."""
+        if parser is not self._parser:
+            self._parsers.replace(parser)
+        if parser.rest and not parser.broken:
+            self._parser = parser
+        else:
+            self._parser = None
+            self._parsers.give_back(parser)
 
     # --- frames ---
 
@@ -196,6 +205,7 @@ class FrameReader(WSListener):
         elif kind is _PING or kind is _PONG:
             self._ping_or_pong(kind, frame.get_payload_as_bytes())
         elif kind is _CLOSE:
+            self._saw_close()
             close = parse_close(frame.get_payload_as_bytes())
             if isinstance(close, BadClose):
                 receiver.fail(close.code, close.why)
@@ -247,11 +257,3 @@ class FrameReader(WSListener):
             table.counters.pongs_in += 1
             table.counters.pongs_unsolicited += not self.awaits_pong
             self.awaits_pong = False
-
-    def _new_parser(self) -> Any:
-        self._max_frame_bytes = self._table.settings.max_message_bytes
-        return new_parser(self, self._max_frame_bytes, self._refused)
-
-    def _refused(self, code: int, why: str) -> None:
-        self.broken = True
-        self._receiver.refused(CloseCode(code), why)

@@ -4,6 +4,9 @@ picows' WSProtocol answers the upgrade itself (too freely), and on a broken fram
 to the socket, ahead of what our outbox holds. So it gets a stand-in for its transport and a canned upgrade
 request, and what it writes is taken as a report. Written against picows 2.3, whose habits that matter here are
 held by tests/unit/gateway/test_parser.py.
+
+A parser takes 8 KiB and 20 µs to make. Between two frames it knows nothing of the connection that it served, so one serves all
+whose reads end with a frame, and a connection has one for itself only while a frame is under way.
 """
 
 from __future__ import annotations
@@ -11,18 +14,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
-from picows import WSAutoPingStrategy, WSListener
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSTransport
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # there, but not in its stub
 
 from palaver.signaling.rate_limit import Bucket
 
-READ_BUFFER_BYTES = 4 * 1024
-"""Holds a 2 KB SDP. picows doubles it as needed and never gives back (see WebSocketConnection on renewal)."""
+READ_BUFFER_BYTES = 16 * 1024
+"""Holds an SDP of a browser. picows doubles it as needed and never gives back."""
 
-_SPARE_BYTES = 256
-"""What picows leaves free at the end of its buffer."""
+LARGE_BUFFER_BYTES = 64 * 1024
+"""A parser whose buffer has grown beyond this is not kept."""
+
+_SPARE_PARSERS = 64
+"""Kept for connections to come."""
 
 _UPGRADE_REQUEST = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -119,16 +125,6 @@ def new_parser(listener: WSListener, max_frame_bytes: int, broken: Callable[[int
     return protocol
 
 
-def begin_again(protocol: Any, broken: Callable[[int, str], None]) -> None:
-    """Makes a parser that `is_as_new` forget the CLOSE that it has seen."""
-    protocol.connection_made(_Report(broken))
-
-
-def is_as_new(protocol: Any) -> bool:
-    """Whether it holds no byte of a frame, and its buffer has never grown."""
-    return len(protocol.get_buffer(-1)) == READ_BUFFER_BYTES - _SPARE_BYTES
-
-
 def feed(protocol: Any, data: bytes | memoryview) -> int:
     """Gives the parser bytes that did not come through its own buffer; returns how many it has taken."""
     room = protocol.get_buffer(-1)
@@ -136,3 +132,80 @@ def feed(protocol: Any, data: bytes | memoryview) -> int:
     room[:size] = data[:size]
     protocol.buffer_updated(size)
     return size
+
+
+class FrameTaker(Protocol):
+    """Whoever the parser reads for."""
+
+    def take_frame(self, frame: WSFrame) -> None: ...
+
+    def parser_broke(self, code: int, why: str) -> None:
+        """The parser can read no further; a last good frame may still follow within this loop turn."""
+
+
+class FrameParser(WSListener):
+    """One parser of picows. It reads for `taker`, which may change whenever `rest` is 0."""
+
+    __slots__ = ("broken", "max_frame_bytes", "protocol", "rest", "spent", "taker")
+
+    def __init__(self, max_frame_bytes: int) -> None:
+        self.max_frame_bytes = max_frame_bytes
+        self.taker: FrameTaker
+        self.rest = 0
+        """Bytes that it holds of a frame that is not whole. To be set to all that came, before it is told what came."""
+        self.broken = False
+        """It has refused a frame, and must not be given any more."""
+        self.spent = False
+        """It has refused a frame, or its taker says that it has seen a CLOSE."""
+        self.protocol = new_parser(self, max_frame_bytes, self._refuse)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self.rest = frame.tail_size
+        self.taker.take_frame(frame)
+
+    def forget_close(self) -> None:
+        self.protocol.connection_made(_Report(self._refuse))
+        self.spent = False
+
+    def _refuse(self, code: int, why: str) -> None:
+        self.broken = self.spent = True
+        self.taker.parser_broke(code, why)
+
+
+class ParserPool:
+    """The parsers of a gateway. `at_hand` is for everybody whose last read ended with a frame. Needs a running event loop."""
+
+    def __init__(self, max_frame_bytes: int) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._spare: list[FrameParser] = []
+        self.at_hand = FrameParser(max_frame_bytes)
+
+    @property
+    def spare(self) -> int:
+        """How many are kept beside the one at hand."""
+        return len(self._spare)
+
+    def replace(self, parser: FrameParser) -> None:
+        """Has another at hand instead of this one."""
+        if parser is self.at_hand:
+            self.at_hand = self._spare.pop() if self._spare else FrameParser(self._max_frame_bytes)
+
+    def give_back(self, parser: FrameParser) -> None:
+        """Takes a parser back. It goes unless it is as good as a new one."""
+        if (
+            parser.rest == 0
+            and not parser.broken
+            and parser.max_frame_bytes == self._max_frame_bytes
+            and len(parser.protocol.get_buffer(-1)) <= LARGE_BUFFER_BYTES
+            and len(self._spare) < _SPARE_PARSERS
+        ):
+            if parser.spent:
+                parser.forget_close()
+            self._spare.append(parser)
+
+    def set_max_frame_bytes(self, max_frame_bytes: int) -> None:
+        """From now on; a frame that is under way keeps to what was before."""
+        if max_frame_bytes != self._max_frame_bytes:
+            self._max_frame_bytes = max_frame_bytes
+            self._spare.clear()
+            self.replace(self.at_hand)

@@ -7,20 +7,18 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from palaver.core import send_all
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
+from palaver.gateway.parser import ParserPool
 from palaver.gateway.pulse import BEATS_PER_PING
 from palaver.gateway.timer_wheel import Due, TimerWheel
 from palaver.protocol.close_codes import CloseCode
 from palaver.settings import GatewaySettings
 from palaver.signaling.ports import Connection
 from palaver.signaling.rate_limit import Bucket
-
-if TYPE_CHECKING:
-    from palaver.gateway.frame_reader import FrameReader
 
 log = logging.getLogger("palaver.gateway")
 
@@ -66,6 +64,7 @@ class ConnectionTable:
         self.closing = False
         self.draining = False
         self.loop: asyncio.AbstractEventLoop
+        self.parsers: ParserPool
         self.beat = settings.ping_ms / 1000 / BEATS_PER_PING
         """Seconds between two looks at a connection; silence is counted in beats."""
         self.wheel = TimerWheel(
@@ -74,8 +73,6 @@ class ConnectionTable:
         self.next_id = count(1).__next__
         self.scratch = memoryview(bytearray(64 * 1024))
         """Where bytes land that are looked at once: of handshakes, and after the end of a connection."""
-        self.spare_readers: list[FrameReader] = []
-        """Readers without a connection."""
         self._per_address: Counter[str] = Counter()
         self._half_open_per_address: Counter[str] = Counter()
         self._dirty: list[Socket] = []
@@ -85,7 +82,13 @@ class ConnectionTable:
 
     def start(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.parsers = ParserPool(self.settings.max_message_bytes)
         self._timer = self.loop.call_later(self.wheel.tick, self._on_timer)
+
+    def reconfigure(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        if self._timer is not None:
+            self.parsers.set_max_frame_bytes(settings.max_message_bytes)
 
     def stop(self) -> None:
         if self._timer is not None:
