@@ -10,8 +10,9 @@ from types import EllipsisType
 
 from msgspec import Struct
 
-Part = bytes | int | EllipsisType
-"""Bytes; what the client of that index captured while it got in; or ``...``, the number of the message in its flow."""
+Part = bytes | int | EllipsisType | None
+"""Bytes; what the client of that index captured while it got in; ``...``, the number of the message in its flow; or None, the
+number that the client who says it was told last (`Plan.numbered`)."""
 
 
 class Message(Struct, frozen=True):
@@ -74,6 +75,8 @@ class Flow(Struct, frozen=True):
     """The same of the reply that the sender gets; None: there is none."""
     prologue: Message | None = None
     """Sent once, before the first."""
+    epilogue: Message | None = None
+    """Sent once by the sender and by each receiver, when the last burst of `limit` has arrived."""
     burst: int = 1
     limit: int | None = None
     """Bursts sent at most."""
@@ -122,4 +125,6 @@ class Plan(Struct, frozen=True):
     that begin with ``ws://`` or ``wss://``, best first. It follows, at most four times. None: a close is a refusal."""
     keepalive: tuple[bytes, bytes] | None = None
     """A ping of the protocol above WebSocket, and the text that answers it."""
+    numbered: bytes | None = None
+    """Stands before the number in what a client is told."""
     tls: Tls | None = None

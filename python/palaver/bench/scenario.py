@@ -84,7 +84,7 @@ class Storm(Load, frozen=True, tag="storm"):
 
 
 class Idle(Load, frozen=True, tag="idle"):
-    """Sessions in rooms of two that relay some offers and are then silent: what they cost in memory."""
+    """Sessions in rooms of two that relay some offers, say what they have seen, and are then silent: what they cost in memory."""
 
     sessions: Count = 5000
     messages: Annotated[int, Meta(ge=0, le=1000)] = 4

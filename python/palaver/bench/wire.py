@@ -17,6 +17,9 @@ from palaver.protocol.close_codes import CloseCode
 ERROR: Final = b'"error":{"code"'
 REASON: Final = b'"reason":"'
 LEAVE: Final = Message((b'{"jsonrpc":"2.0","id":2,"method":"leave"}',))
+NUMBERED: Final = b'"seq":'
+SEEN: Final = Message((b'{"jsonrpc":"2.0","method":"heartbeat","params":{"t":0,"seqSeen":', None, b"}}"))
+"""What every client says from time to time: the node need not keep what it has seen."""
 LETTER: Final = "ж"
 """Two bytes each: a lock's message has at most 1,024 characters."""
 PER_SOURCE: Final = 20_000
@@ -63,6 +66,7 @@ def plan_of(scenario: Scenario, target: Target, token: TokenMaker, run: str) -> 
         error=ERROR,
         reason=REASON,
         moved=CloseCode.SHUTDOWN,
+        numbered=NUMBERED if any(flow.epilogue for flow in builder.flows) else None,
         tls=target.tls,
     )
 
@@ -88,7 +92,7 @@ class _Builder:
                 for pair in self._pairs_of(load.sessions // 2):
                     if load.messages:
                         flow = relay_flow(pair, load.bytes, replies=False)
-                        self._flow(replace(flow, limit=load.messages))
+                        self._flow(replace(flow, limit=load.messages, epilogue=SEEN))
             case Fanout():
                 self._stage(load)
                 for room in self._rooms_of(load.rooms, load.room_size):

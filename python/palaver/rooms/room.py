@@ -142,6 +142,11 @@ class Room:
                         participant.session.push(entry)
                 entry.settle()
 
+    def forget_seen(self) -> None:
+        """Forgets the events that nobody may ask for again. O(participants), so only once there are as many events."""
+        if len(self.log) >= len(self.participants):
+            self.log.trim(min((each.session.seq_done for each in self.participants.values()), default=0))
+
     def shown(self, by: str) -> str:
         """Who did something, as the others are told: a hidden participant is nobody they know."""
         actor = self.participants.get(by)
@@ -220,6 +225,7 @@ class Room:
             self.tell(events.PeerLeft(peer, reason, by and self.shown(by)), but=peer)
         self.deliver()  # while they still have a seat: what was meant for them reaches them
         del self.participants[peer]
+        self.forget_seen()
         if self.peer_of.get(participant.identity) == peer:
             del self.peer_of[participant.identity]
         self.version += 1

@@ -71,6 +71,7 @@ class SignalingSession:
         "last_seq",
         "participant",
         "room",
+        "seq_done",
         "seq_seen",
         "session_id",
         "sink",
@@ -93,6 +94,9 @@ class SignalingSession:
         self.joined_seq = 0
         """The room's number when it took its seat."""
         self.seq_seen = 0
+        """The number of the last event that the client says it has seen."""
+        self.seq_done = 0
+        """Up to this number the log holds nothing that it has not seen: the rest was not for it."""
         self.corked = False
         self.failed_auths = 0
         self.is_joining = False
@@ -114,6 +118,11 @@ class SignalingSession:
     @property
     def codec(self) -> Codec:
         return MSGPACK if self.sink is not None and self.sink.binary else JSON
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether it has seen all that was sent to it, and all that is for it is sent as soon as its room delivers."""
+        return self.seq_seen == self.last_seq and self.sink is not None and not self.corked
 
     def happen(self, what: Happening) -> None:
         """Moves along TRANSITIONS. Raises KeyError for what cannot happen: a bug of ours, never a client's doing."""

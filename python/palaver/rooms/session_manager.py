@@ -141,7 +141,7 @@ class SessionManager:
         self.sessions[session.session_id] = session
         self._new_ticket(session)
         room.add(participant)
-        session.last_seq = session.joined_seq = room.log.seq
+        session.last_seq = session.joined_seq = session.seq_seen = session.seq_done = room.log.seq
         session.corked = True
         return participant
 
@@ -179,7 +179,9 @@ class SessionManager:
         self, session: SignalingSession, room: Room, participant: Participant, last_seq: int
     ) -> list[bytes] | None:
         last_seq = max(last_seq, session.joined_seq)  # what was before is not theirs to hear
-        entries = room.log.after(last_seq)
+        entries = room.log.after(
+            max(last_seq, session.seq_done) if last_seq >= session.seq_seen else last_seq
+        )
         if entries is None:
             return None
         missed, prev = [], last_seq
@@ -289,13 +291,17 @@ class SessionManager:
         changed.clear()
 
     def acknowledge(self, session: SignalingSession, seq: int) -> None:
-        """The client has seen everything up to `seq`: what all have seen need not be kept."""
+        """The client has seen everything up to `seq`: what all have seen is not kept."""
         room = session.room
-        if room is None or seq > session.last_seq:
+        if room is None or not session.seq_seen <= seq <= session.last_seq:
             return
-        session.seq_seen = max(session.seq_seen, seq)
-        if len(room.log) > self.limits.log_events // 2:
-            room.log.trim(min(each.session.seq_seen for each in room.participants.values()))
+        session.seq_seen = seq
+        room.deliver()
+        if session.is_up_to_date:
+            seq = room.log.seq
+        if seq > session.seq_done:
+            session.seq_done = seq
+            room.forget_seen()
 
     def advance(self, now: float) -> None:
         """Does what is due: shows losses that outlasted a flap, ends sessions whose grace period is over, and the like."""

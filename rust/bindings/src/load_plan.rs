@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     reason: PyBackedBytes,
     moved: Option<u16>,
     keepalive: Option<(PyBackedBytes, PyBackedBytes)>,
+    numbered: Option<PyBackedBytes>,
     timing: Timing,
 }
 
@@ -73,6 +74,8 @@ enum Part {
     Captured(usize),
     /// `...`, the gap that the number fills.
     Number(PyEllipsis),
+    /// `None`, the gap that the number last seen fills.
+    Seen(PyNone),
 }
 
 /// Python's `...`.
@@ -85,7 +88,18 @@ impl<'py> FromPyObject<'_, 'py> for PyEllipsis {
         if object.is(object.py().Ellipsis()) {
             return Ok(Self);
         }
-        Err(ArgumentError::new_err("a part of a message is bytes, the index of a client, or ..."))
+        Err(ArgumentError::new_err("a part of a message is bytes, the index of a client, ..., or None"))
+    }
+}
+
+/// Python's `None`.
+struct PyNone;
+
+impl<'py> FromPyObject<'_, 'py> for PyNone {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() { Ok(Self) } else { Err(ArgumentError::new_err("not None")) }
     }
 }
 
@@ -104,6 +118,7 @@ struct Flow {
     receivers: Vec<usize>,
     messages: Vec<Message>,
     prologue: Option<Message>,
+    epilogue: Option<Message>,
     arrival: PyBackedBytes,
     reply: Option<PyBackedBytes>,
     burst: u32,
@@ -119,6 +134,7 @@ fn message(message: &Message) -> load::Message {
         Part::Bytes(bytes) => load::Part::Bytes(shared(bytes)),
         Part::Captured(client) => load::Part::Captured(*client),
         Part::Number(_) => load::Part::Number,
+        Part::Seen(_) => load::Part::Seen,
     };
     load::Message { parts: message.parts.iter().map(part).collect(), binary: message.binary }
 }
@@ -170,6 +186,7 @@ fn flow(flow: &Flow) -> load::Flow {
         receivers: flow.receivers.clone(),
         messages: flow.messages.iter().map(message).collect(),
         prologue: flow.prologue.as_ref().map(message),
+        epilogue: flow.epilogue.as_ref().map(message),
         arrival: shared(&flow.arrival),
         reply: flow.reply.as_ref().map(shared),
         burst: flow.burst,
@@ -199,6 +216,7 @@ impl Plan {
                 .keepalive
                 .as_ref()
                 .map(|(ping, pong)| load::Keepalive { ping: ping.to_vec(), pong: pong.to_vec() }),
+            numbered: self.numbered.as_ref().map(|before| before.to_vec()),
             timing: load::Timing {
                 connect: seconds(timing.connect, "connect")?,
                 settle: seconds(timing.settle, "settle")?,

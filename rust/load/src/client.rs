@@ -35,6 +35,8 @@ pub(crate) struct Client {
     /// When it began to connect, or to leave.
     pub(crate) since: u64,
     pub(crate) captured: Vec<u8>,
+    /// The number of what it was told last.
+    pub(crate) seen: Vec<u8>,
     pub(crate) roles: Vec<Role>,
     /// Bytes of a frame that is not whole.
     pub(crate) inbox: Vec<u8>,
@@ -59,6 +61,7 @@ impl Client {
             stream: None,
             since: 0,
             captured: Vec::new(),
+            seen: Vec::new(),
             roles: Vec::new(),
             inbox: Vec::new(),
             fragments: None,

@@ -219,6 +219,11 @@ impl Driver {
             let outbox = &mut self.clients[index].outbox;
             return frame::append(outbox, frame::TEXT, mask, |out| out.extend_from_slice(&keepalive.pong));
         }
+        if let Some(before) = &plan.numbered
+            && let Some(number) = word_after(payload, before)
+        {
+            number.clone_into(&mut self.clients[index].seen);
+        }
         match self.clients[index].state {
             State::Opening(step) => {
                 let spec = &plan.clients[index].opening[step];
@@ -278,7 +283,7 @@ impl Driver {
         let mut outbox = std::mem::take(&mut self.clients[index].outbox);
         let opcode = if message.binary { frame::BINARY } else { frame::TEXT };
         let mask = next_mask(&mut self.mask);
-        frame::append(&mut outbox, opcode, mask, |out| self.fill(out, message, number));
+        frame::append(&mut outbox, opcode, mask, |out| self.fill(out, index, message, number));
         self.clients[index].outbox = outbox;
     }
 

@@ -112,6 +112,7 @@ mod tests {
             receivers: (1..=receivers).collect(),
             messages: vec![plan::Message { parts: vec![], binary: false }],
             prologue: None,
+            epilogue: None,
             arrival: Arc::from(&b"x"[..]),
             reply: reply.then(|| Arc::from(&b"y"[..])),
             burst: 1,

@@ -31,6 +31,8 @@ pub struct Plan {
     pub moved: Option<u16>,
     /// A ping of the protocol above WebSocket, as Engine.IO has one.
     pub keepalive: Option<Keepalive>,
+    /// Stands before the number of what a client is told, for [`Part::Seen`]; the number ends like a [`Capture`].
+    pub numbered: Option<Vec<u8>>,
     /// How long each phase takes.
     pub timing: Timing,
 }
@@ -117,6 +119,8 @@ pub enum Part {
     Number,
     /// What a client captured while it got in.
     Captured(usize),
+    /// The last number that the client who says it was told ([`Plan::numbered`]).
+    Seen,
 }
 
 /// An answer to a ping of the protocol above.
@@ -171,6 +175,8 @@ pub struct Flow {
     pub messages: Vec<Message>,
     /// Sent once, before the first; not counted.
     pub prologue: Option<Message>,
+    /// Sent once by the sender and by each receiver when the last burst of `limit` has arrived; not counted.
+    pub epilogue: Option<Message>,
     /// Stands near the beginning of what the receivers get.
     pub arrival: Arc<[u8]>,
     /// Stands near the beginning of the reply that the sender gets; None: there is none.
@@ -292,7 +298,13 @@ impl Plan {
                     "flow {index} needs messages, a burst from 1, and receivers or replies"
                 ));
             }
-            if !flow.messages.iter().chain(&flow.prologue).all(|message| message.fits(clients)) {
+            if !flow
+                .messages
+                .iter()
+                .chain(&flow.prologue)
+                .chain(&flow.epilogue)
+                .all(|message| message.fits(clients))
+            {
                 return refuse(format!(
                     "flow {index} sends something captured by a client that is not there"
                 ));

@@ -15,11 +15,12 @@ const CATCH_UP: usize = 256;
 
 impl Driver {
     /// Appends a message with its gaps filled.
-    pub(crate) fn fill(&self, out: &mut Vec<u8>, message: &Message, number: u64) {
+    pub(crate) fn fill(&self, out: &mut Vec<u8>, sender: usize, message: &Message, number: u64) {
         for part in &message.parts {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
                 Part::Captured(client) => out.extend_from_slice(&self.clients[*client].captured),
+                Part::Seen => out.extend_from_slice(&self.clients[sender].seen),
                 // Writing to a Vec cannot fail.
                 Part::Number => drop(write!(out, "{number}")),
             }
@@ -115,6 +116,24 @@ impl Driver {
             && self.flowing()
         {
             self.send_burst(index, self.now);
+        }
+        self.end_flow(index);
+    }
+
+    /// Says the epilogue, once all that a flow may send has arrived.
+    fn end_flow(&mut self, index: usize) {
+        let (plan, flow) = (self.plan.clone(), &self.flows[index]);
+        let spec = &plan.flows[index];
+        if let Some(epilogue) = &spec.epilogue
+            && flow.pending == 0
+            && spec.limit.is_some_and(|limit| flow.bursts >= limit)
+        {
+            for &client in spec.receivers.iter().chain([&spec.sender]) {
+                if self.clients[client].state == State::Ready {
+                    self.say(client, epilogue, 0);
+                    self.flush(client);
+                }
+            }
         }
     }
 

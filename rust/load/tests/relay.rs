@@ -13,7 +13,7 @@ use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tungstenite::{Message as Frame, Utf8Bytes};
 
 /// `hello` is answered by `welcome "NAME"`; `to NAME TEXT` reaches that one as `got TEXT`, and the sender reads `ok`; `deny` is
-/// refused, `bye` closes.
+/// refused, `note N` refused as `noted N`, `bye` closes.
 fn relay() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
     let address = listener.local_addr().expect("it is bound");
@@ -57,6 +57,7 @@ fn serve(stream: TcpStream, seats: &Mutex<Vec<Sender<String>>>) {
                 let _ = seats.lock().expect("nobody panics")[other].send(format!("got {body}"));
                 "ok".into()
             }
+            ["note", number] => format!("error why=\"noted {number}\""),
             ["bye"] => {
                 let reason = Utf8Bytes::from_static("bye");
                 let _ = socket.close(Some(CloseFrame { code: CloseCode::Normal, reason }));
@@ -124,6 +125,7 @@ fn flow(sender: usize, receiver: usize, size: usize) -> Flow {
             Part::Number,
         ])],
         prologue: None,
+        epilogue: None,
         arrival: bytes("got"),
         reply: Some(bytes("ok")),
         burst: 1,
@@ -145,6 +147,7 @@ fn plan(clients: Vec<Client>, flows: Vec<Flow>, pace: Pace) -> Plan {
         reason: b"why=\"".to_vec(),
         moved: None,
         keepalive: None,
+        numbered: None,
         timing: Timing {
             connect: Duration::from_secs(10),
             settle: Duration::from_millis(20),
@@ -182,6 +185,20 @@ fn an_open_loop_sends_what_is_due_whatever_comes_back() {
     assert!(figures.sent >= 290, "it sent {}", figures.sent);
     assert_eq!((figures.lost, figures.left_out), (0, 0));
     assert_eq!(figures.lateness.iter().map(|(_, count)| count).sum::<u64>(), figures.sent);
+}
+
+#[test]
+fn after_the_last_message_everybody_says_the_number_it_saw() {
+    let mut limited = flow(0, 1, 10);
+    limited.limit = Some(3);
+    limited.epilogue = Some(message(vec![Part::Bytes(bytes("note ")), Part::Seen]));
+    let mut plan = plan(vec![client("hello"); 2], vec![limited], Pace::Closed { window: 1 });
+    plan.numbered = Some(b"xxxxxxxxxx".to_vec());
+    let report = carried_out(plan);
+    let mut noted: Vec<(&str, u64)> =
+        report.errors.iter().map(|(why, count, _)| (why.as_str(), *count)).collect();
+    noted.sort_unstable();
+    assert_eq!(noted, [("noted ", 1), ("noted 3", 1)], "the sender was told no number");
 }
 
 #[test]

@@ -80,6 +80,18 @@ def test_clients_beyond_the_ports_of_one_address_come_from_another() -> None:
     ]
 
 
+def test_sessions_that_go_silent_say_before_what_they_have_seen() -> None:
+    made = plan('[[stage]]\nkind = "idle"\nsessions = 2\n')
+    assert made.numbered == b'"seq":'
+    epilogue = made.flows[0].epilogue
+    assert epilogue is not None
+    said = b"".join(
+        b"7" if part is None else part for part in epilogue.parts if part is None or isinstance(part, bytes)
+    )
+    assert json.loads(said) == {"jsonrpc": "2.0", "method": "heartbeat", "params": {"t": 0, "seqSeen": 7}}
+    assert plan('[[stage]]\nkind = "relay"\n').numbered is None
+
+
 def test_a_storm_connects_all_at_once_and_measures_nothing_afterwards() -> None:
     made = plan_of(adjusted(preset("storm"), "storm", sessions=30), TARGET, lambda *_: "", "run")
     assert (made.connecting, made.timing.measure, len(made.clients)) == (30, 0.0, 30)

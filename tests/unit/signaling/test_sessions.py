@@ -262,15 +262,53 @@ def test_heartbeat_echoes_and_tells_the_last_number_sent(stage: Stage) -> None:
     }
 
 
-def test_what_all_have_seen_is_not_kept() -> None:
-    stage = Stage(node_settings(limits={"log_events": 8}))
+def test_what_all_have_seen_is_not_kept(stage: Stage) -> None:
     alice, bob = stage.enter("alice"), stage.enter("bob")
     for number in range(6):
         alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+    bob.call("heartbeat", t=0, seqSeen=bob.seq)
+    log = stage.plane.sessions.rooms["room"].log
+    assert log.seq == bob.seq > alice.seq, "of her own producers Alice is told nothing"
+    assert len(log) == log.seq - 1, "Alice has not said yet what she has seen"
+    alice.call("heartbeat", t=0, seqSeen=alice.seq)
+    assert len(log) == 0
+
+
+def test_what_somebody_missed_is_kept_whatever_others_have_seen(stage: Stage) -> None:
+    alice, bob = stage.enter("alice"), stage.enter("bob")
+    for number in range(3):
+        alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+    bob.call("heartbeat", t=0, seqSeen=bob.seq)
+    bob.lose()
+    for number in range(3, 6):
+        alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+    alice.call("heartbeat", t=0, seqSeen=alice.seq)
+    back = stage.connect(bearer=stage.token("bob")).resume(bob)
+    assert [missed["params"]["id"] for missed in back["missed"]] == ["p3", "p4", "p5"]
+
+
+def test_who_has_seen_all_that_was_for_it_misses_nothing_of_what_was_for_others(stage: Stage) -> None:
+    alice, bob = stage.enter("alice"), stage.enter("bob")
+    for number in range(3):
+        alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
     for client in (alice, bob):
         client.call("heartbeat", t=0, seqSeen=client.seq)
-    room = stage.plane.sessions.rooms["room"]
-    assert len(room.log) == room.log.seq - alice.seq
+    alice.lose()
+    bob.call("createProducer", id="q", transport="t", kind="audio", source="microphone")
+    missed = stage.connect(bearer=stage.token("alice")).resume(alice)["missed"]
+    assert [(event["params"]["prev"], event["params"]["id"]) for event in missed] == [(alice.seq, "q")]
+
+
+def test_the_last_to_leave_what_nobody_else_needs_takes_it_along(stage: Stage) -> None:
+    alice, bob, carol = (stage.enter(name) for name in ("alice", "bob", "carol"))
+    for number in range(3):
+        alice.call("createProducer", id=f"p{number}", transport="t", kind="video", source="camera")
+    for client in (alice, bob):
+        client.call("heartbeat", t=0, seqSeen=client.seq)
+    log = stage.plane.sessions.rooms["room"].log
+    assert len(log) >= 3
+    carol.call("leave")
+    assert len(log) == 1, "that she left"
 
 
 def test_room_info_of_the_own_room_and_of_others_with_room_list(stage: Stage) -> None:

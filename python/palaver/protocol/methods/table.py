@@ -114,7 +114,7 @@ METHODS: dict[str, Method] = {
         "SessionHandler",
         Heartbeat,
         HeartbeatResult,
-        "Shows that one is there, and compares clocks and numbers.",
+        "Shows that one is there, and compares clocks and numbers. What all have seen, the node does not keep for resume.",
     ),
     "roomInfo": Method(
         "SessionHandler",
