@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from harness.browser import Client, Wire, join_link, participant
 from harness.media import eventually
 from harness.node import RunningNode, running_node
+from harness.web_app import on_loopback
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -152,19 +153,13 @@ async def test_a_session_that_is_over_is_joined_afresh_and_says_so(browser: Brow
 @asynccontextmanager
 async def own_page_server(page: str) -> AsyncIterator[str]:
     """Somebody's own server: copies of the modules, and their page at /."""
-    app = web.Application()
 
     async def index(request: web.Request) -> web.Response:
         return web.Response(text=page, content_type="text/html")
 
-    app.add_routes([web.get("/", index), web.static("/", str(files("palaver.http") / "static"))])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    modules = web.static("/", str(files("palaver.http") / "static"))
+    async with on_loopback(web.get("/", index), modules) as server:
+        yield f"{server}/"
 
 
 async def test_a_draining_node_sends_its_pages_to_the_one_it_names(browser: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -41,14 +43,23 @@ async def see_each_other(*people: Participant) -> None:
                 await one.sees(other.identity)
 
 
-@MODES
-async def test_two_pages_see_and_hear_each_other(browser: Browser, mode: str) -> None:
+@asynccontextmanager
+async def two_in_a_call(
+    browser: Browser, mode: str = "node", wire: Wire | None = None
+) -> AsyncIterator[tuple[RunningNode, Participant, Participant]]:
+    """A node, and anna and ben, who see each other; `wire` is anna's."""
     async with (
         running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
+        participant(browser, link(node, "anna", mode), "anna", wire=wire) as anna,
         participant(browser, link(node, "ben", mode), "ben") as ben,
     ):
         await see_each_other(anna, ben)
+        yield node, anna, ben
+
+
+@MODES
+async def test_two_pages_see_and_hear_each_other(browser: Browser, mode: str) -> None:
+    async with two_in_a_call(browser, mode) as (_, anna, ben):
         await anna.shows("ben", microphone="on", camera="on")
         await anna.hears("ben")
         await ben.hears("anna")
@@ -59,29 +70,21 @@ async def test_two_pages_see_and_hear_each_other(browser: Browser, mode: str) ->
 @MODES
 async def test_a_third_joins_later_and_everybody_sees_everybody(browser: Browser, mode: str) -> None:
     async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
+        two_in_a_call(browser, mode) as (node, anna, ben),
+        participant(browser, link(node, "cleo", mode), "cleo") as cleo,
     ):
-        await see_each_other(anna, ben)
-        async with participant(browser, link(node, "cleo", mode), "cleo") as cleo:
-            await cleo.is_in(3)
-            await cleo.sees("anna")
-            await cleo.sees("ben")
-            await anna.sees("cleo")
-            await ben.sees("cleo")
+        await cleo.is_in(3)
+        await cleo.sees("anna")
+        await cleo.sees("ben")
+        await anna.sees("cleo")
+        await ben.sees("cleo")
 
 
 @MODES
 async def test_a_muted_camera_shows_at_the_other_side_and_stops_its_frames(
     browser: Browser, mode: str
 ) -> None:
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, mode) as (_, anna, ben):
         await anna.click("camera")
         await ben.shows("anna", camera="off", microphone="on")
         await ben.sees_stillness("anna")
@@ -92,12 +95,7 @@ async def test_a_muted_camera_shows_at_the_other_side_and_stops_its_frames(
 
 @MODES
 async def test_a_muted_microphone_shows_at_the_other_side(browser: Browser, mode: str) -> None:
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, mode) as (_, anna, ben):
         await anna.click("microphone")
         await ben.shows("anna", camera="on", microphone="off")
         await expect(ben.tile("anna").locator(".badge")).to_be_visible()
@@ -109,12 +107,7 @@ async def test_a_muted_microphone_shows_at_the_other_side(browser: Browser, mode
 
 @MODES
 async def test_leaving_removes_the_tile_and_one_can_join_again(browser: Browser, mode: str) -> None:
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, mode) as (_, anna, ben):
         await ben.click("leave")
         await expect(ben.page.locator("#problem")).to_have_text("You left the room.")
         await anna.is_in(1)
@@ -355,12 +348,7 @@ async def test_a_camera_that_was_denied_can_be_turned_on_later(browser: Browser,
 
 @MODES
 async def test_a_camera_that_a_moderator_ends_can_be_turned_on_again(browser: Browser, mode: str) -> None:
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna") as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, mode) as (node, anna, ben):
         moderator = await Client.join(ben.page, node.url, node.token("mo", room=ROOM, role="moderator"))
         camera = "[...client.producers.values()].find(({ peer, kind }) => kind === 'video' && peer === anna)"
         peer = await ben.tile("anna").get_attribute("data-peer")
@@ -414,12 +402,7 @@ async def test_a_failed_media_path_is_made_anew(browser: Browser, mode: str) -> 
 @MODES
 async def test_a_lost_socket_is_resumed_and_the_pictures_go_on(browser: Browser, mode: str) -> None:
     wire = Wire()
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna", mode), "anna", wire=wire) as anna,
-        participant(browser, link(node, "ben", mode), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, mode, wire=wire) as (_, anna, ben):
         peer = await ben.tile("anna").get_attribute("data-peer")
         await wire.cut()
         await wire.connects(2)
@@ -432,12 +415,7 @@ async def test_a_lost_socket_is_resumed_and_the_pictures_go_on(browser: Browser,
 
 async def test_what_happened_while_away_is_seen_after_the_resume(browser: Browser) -> None:
     wire = Wire()
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna"), "anna", wire=wire) as anna,
-        participant(browser, link(node, "ben"), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, wire=wire) as (node, anna, ben):
         await wire.cut()
         await ben.click("camera")
         async with participant(browser, link(node, "cleo"), "cleo") as cleo:
@@ -449,12 +427,7 @@ async def test_what_happened_while_away_is_seen_after_the_resume(browser: Browse
 
 async def test_a_lost_event_is_noticed_and_fetched(browser: Browser) -> None:
     wire = Wire()
-    async with (
-        running_node(demo=True) as node,
-        participant(browser, link(node, "anna"), "anna", wire=wire) as anna,
-        participant(browser, link(node, "ben"), "ben") as ben,
-    ):
-        await see_each_other(anna, ben)
+    async with two_in_a_call(browser, wire=wire) as (_, anna, ben):
         wire.lose = "producerPaused"
         await ben.click("microphone")
         await ben.click("camera")

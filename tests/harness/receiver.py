@@ -14,6 +14,7 @@ import jwt
 from aiohttp import web
 
 from harness.settings import KEY_ID, SECRET
+from harness.web_app import on_loopback
 
 
 class Receiver:
@@ -50,14 +51,6 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """Listens while the block runs."""
     one = Receiver()
-    app = web.Application()
-    app.router.add_post("/hook", one.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    one.url = f"http://{host}:{port}/hook"
-    try:
+    async with on_loopback(web.post("/hook", one.take)) as server:
+        one.url = f"{server}/hook"
         yield one
-    finally:
-        await runner.cleanup()

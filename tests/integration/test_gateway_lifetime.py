@@ -7,7 +7,6 @@ import gc
 import resource
 import socket
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from unit.gateway.raw_websocket import (
     on_uvloop,
     request,
     serving,
+    until,
 )
 
 KIB = 1024
@@ -35,12 +35,6 @@ async def turns(count: int = 5) -> None:
     """Lets the loop turn a few times, so that what is ready happens."""
     for _ in range(count):
         await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def pass_time(gateway: ClientGateway, clock: Clock, seconds: float) -> None:

@@ -23,6 +23,7 @@ from unit.gateway.raw_websocket import (
     on_uvloop,
     request,
     serving,
+    until,
 )
 
 
@@ -53,12 +54,6 @@ def client_hello() -> bytes:
     with contextlib.suppress(ssl.SSLWantReadError):
         tls.do_handshake()
     return outgoing.read()
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def read_to_the_end(reader: asyncio.StreamReader) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import select
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,17 +24,12 @@ from unit.gateway.raw_websocket import (
     on_uvloop,
     request,
     serving,
+    until,
 )
 
 LONG = b"x" * (WRITE_BYTES + 1)
 """Goes out through the transport, after those that go straight to the descriptor."""
 SHORT = b"short"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 class Peer:
@@ -67,6 +62,22 @@ async def peer(gateway: ClientGateway, handler: Recorder) -> AsyncIterator[Peer]
         yield Peer(plain, handler)
 
 
+@contextlib.asynccontextmanager
+async def two_that_fail_and_two_others(
+    handler: Recorder,
+) -> AsyncIterator[tuple[ClientGateway, tuple[Peer, Peer], tuple[RawWebSocket, RawWebSocket]]]:
+    """In this order the gateway writes to them: the others come after those that fail."""
+    async with (
+        serving(handler) as gateway,
+        peer(gateway, handler) as one,
+        peer(gateway, handler) as two,
+        RawWebSocket.open(gateway) as three,
+        RawWebSocket.open(gateway) as four,
+    ):
+        await handler.until(lambda: len(handler.connections) == 4)
+        yield gateway, (one, two), (three, four)
+
+
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
@@ -90,24 +101,17 @@ async def test_a_transport_that_raises_ends_its_own_socket_and_no_other(
     message: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     handler = Recorder(echo=False)
-    async with (
-        serving(handler) as gateway,
-        peer(gateway, handler) as failing,
-        peer(gateway, handler) as failing_too,
-        RawWebSocket.open(gateway) as other,
-        RawWebSocket.open(gateway) as another,
-    ):
-        await handler.until(lambda: len(handler.connections) == 4)
-        for one in (failing, failing_too):
+    async with two_that_fail_and_two_others(handler) as (gateway, failing, others):
+        for one in failing:
             one.connection._transport = RaisingTransport(one.connection._transport)
             one.reset()  # so the descriptor takes nothing, and even what is short goes to the transport
         for connection in handler.connections:
             connection.send(message)
-        assert [await other.message(), await another.message()] == [message, message]
+        assert [await other.message() for other in others] == [message, message]
         await until(lambda: gateway.counters.connections_open == 2)
         assert handler.ended == [1006, 1006]
     assert failures(caplog) == [
-        f"writing failed; connection {one.connection.id} is torn down" for one in (failing, failing_too)
+        f"writing failed; connection {one.connection.id} is torn down" for one in failing
     ]
 
 
@@ -116,19 +120,12 @@ async def test_peers_that_have_reset_their_sockets_keep_nothing_from_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handler = Recorder(echo=False)
-    async with (
-        serving(handler) as gateway,
-        peer(gateway, handler) as failing,
-        peer(gateway, handler) as failing_too,
-        RawWebSocket.open(gateway) as other,
-        RawWebSocket.open(gateway) as another,
-    ):
-        await handler.until(lambda: len(handler.connections) == 4)
-        for gone in (failing, failing_too):
+    async with two_that_fail_and_two_others(handler) as (gateway, failing, others):
+        for gone in failing:
             gone.reset()
         for connection, message in zip(handler.connections, (SHORT, LONG, SHORT, LONG), strict=True):
             assert connection.send(message), "the loop has not looked yet, so nobody knows"
-        assert [await other.message(), await another.message()] == [SHORT, LONG]
+        assert [await other.message() for other in others] == [SHORT, LONG]
         await until(lambda: gateway.counters.connections_open == 2)
         assert handler.ended == [1006, 1006]
     assert failures(caplog) == []

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from harness.node import running_node
 from harness.settings import node_settings
+from harness.web_app import on_loopback
 from palaver.errors import SettingsError
 from palaver.http import key_sets
 from palaver.http.key_sets import KeySets
@@ -63,17 +64,9 @@ class Issuer:
 @asynccontextmanager
 async def issuer() -> AsyncIterator[Issuer]:
     one = Issuer()
-    app = web.Application()
-    app.add_routes([web.get("/jwks", one.publish)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        one.url = f"http://{host}:{port}/jwks"
+    async with on_loopback(web.get("/jwks", one.publish)) as server:
+        one.url = f"{server}/jwks"
         yield one
-    finally:
-        await runner.cleanup()
 
 
 class Trust:

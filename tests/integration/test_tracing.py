@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from harness.guest import guest
 from harness.node import running_node
+from harness.web_app import on_loopback
 from palaver.observe.spans import LAST_SPANS
 
 NO_MEDIA = {"embedded": False}
@@ -45,17 +46,9 @@ class Collector:
 @asynccontextmanager
 async def collector(status: int = 200) -> AsyncIterator[Collector]:
     one = Collector(status)
-    app = web.Application()
-    app.router.add_post("/v1/traces", one.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    one.url = f"http://{host}:{port}/v1/traces"
-    try:
+    async with on_loopback(web.post("/v1/traces", one.take)) as server:
+        one.url = f"{server}/v1/traces"
         yield one
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,13 @@ class Clock:
         return self.now
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the loop turn until it holds: for what nobody reports."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 class Recorder:
     """A handler that trusts everybody, notes everything and echoes, unless told otherwise."""
 
