@@ -165,15 +165,10 @@ class SqliteLedger:
         """All or nothing, and on disk. Raises OSError."""
         database = self._database
         try:
-            database.execute("BEGIN IMMEDIATE")
-            try:
+            with database:  # commits, or rolls back
+                database.execute("BEGIN IMMEDIATE")
                 for row in rows:
                     database.execute(statement, row)
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             self._fails(error)
             raise OSError(errno.EIO, str(error)) from error

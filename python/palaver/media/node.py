@@ -7,7 +7,8 @@ the square of its cameras. It carries audio and video; data channels are refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from palaver.media.link import Link
@@ -56,21 +57,13 @@ class AiortcMediaNode:
         transport = self._transport(handle)
         async with transport.lock:
             self._alive(transport)
-            old = transport.link
-            link = old
+            link = transport.link
             # Other credentials, another certificate: the client began anew, with a peer connection
             # that knows nothing of ours.
             if link is None or (link.identity and link.identity != offer.identity):
                 link = self._new_link(transport)
-            try:
+            with self._adopting(transport, link):
                 answer = await link.answer(offer, direction)
-                self._alive(transport)
-            except BaseException:
-                if link is not old:
-                    self._retire(link)
-                self._alive(transport)
-                raise
-            self._adopt_link(transport, link)
             await self._flush_candidates(transport)
             return Answer(sdp=answer, consumers=transport.bindings())
 
@@ -78,17 +71,9 @@ class AiortcMediaNode:
         transport = self._transport(handle)
         async with transport.lock:
             self._alive(transport)
-            old = transport.link
-            link = old or self._new_link(transport)
-            try:
+            link = transport.link or self._new_link(transport)
+            with self._adopting(transport, link):
                 offer = await link.offer([consumer.kind for consumer in transport.waiting()])
-                self._alive(transport)
-            except BaseException:
-                if link is not old:
-                    self._retire(link)
-                self._alive(transport)
-                raise
-            self._adopt_link(transport, link)
             return Answer(sdp=offer, consumers=transport.bindings())
 
     async def accept_answer(self, handle: TransportHandle, sdp: str) -> None:
@@ -229,6 +214,20 @@ class AiortcMediaNode:
             self._report(transport.handle, state)
 
         return Link(self._addresses, self._timeline, on_state)
+
+    @contextmanager
+    def _adopting(self, transport: Transport, link: Link) -> Iterator[None]:
+        """Takes the link if the block succeeds and the transport is still there; a new one is retired if not."""
+        old = transport.link
+        try:
+            yield
+            self._alive(transport)
+        except BaseException:
+            if link is not old:
+                self._retire(link)
+            self._alive(transport)
+            raise
+        self._adopt_link(transport, link)
 
     def _adopt_link(self, transport: Transport, link: Link) -> None:
         """Puts a freshly negotiated link in place, and what the transport sends and receives onto its

@@ -87,14 +87,9 @@ class Journal:
         """All or nothing; doing it again changes nothing. Raises OSError where it cannot be kept."""
         database = self._database
         try:
-            database.execute("BEGIN IMMEDIATE")
-            try:
+            with database:  # commits, or rolls back
+                database.execute("BEGIN IMMEDIATE")
                 self._write(records, settled)
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise OSError(errno.EIO, str(error)) from error
 
