@@ -97,7 +97,12 @@ def serve(
         gateway = f"{scheme}://{visible(node.gateway_address)}{settings.gateway.path}"
         http = f"http://{visible(node.http_address)}"
         if json:
-            say_json({"gateway": gateway, "http": http, **gossip_of(node)})
+            own = {}
+            if me is not None:
+                host, _ = node.gateway_address
+                address = visible((host, me.own_ports[me.number - 1]))
+                own = {"ownGateway": f"{scheme}://{address}{settings.gateway.path}"}
+            say_json({"gateway": gateway, **own, "http": http, **gossip_of(node)})
             if me is not None:
                 end_with_supervisor()
         else:
@@ -116,4 +121,5 @@ def _banner(nodes: list[dict[str, Any]], json: bool) -> None:
     complain(f"palaver: clients {gateway}, {len(nodes)} workers")
     for node in nodes:
         gossip = f", gossip {node['gossip']}" if "gossip" in node else ""
-        complain(f"palaver: worker {node['worker']}: process {node['pid']}, side port {node['http']}{gossip}")
+        where = f"clients of its rooms {node['ownGateway']}, side port {node['http']}{gossip}"
+        complain(f"palaver: worker {node['worker']}: process {node['pid']}, {where}")
