@@ -27,7 +27,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     depth of its AST constructor per interpreter (gh-106905), so that two threads trip over each other.
     """
     state = tmp_path_factory.mktemp("state")
-    settings = ("--port", "0", "--http-port", "0", "--set", f"http.admin_token={TOKEN}")
+    settings = ("--port", "0", "--http-port", "0", "--gossip-port", "0", "--set", f"http.admin_token={TOKEN}")
     process = subprocess.Popen(
         [sys.executable, "-m", "palaver.cli", "dev", *settings, "--state-dir", str(state), "--json"],
         stdout=subprocess.PIPE,

@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "palaver.cli", *arguments],
-            env={**kept, "PALAVER_STATE_DIR": str(tmp_path / "state")},
+            env={**kept, "PALAVER_STATE_DIR": str(tmp_path / "state"), "PALAVER_CLUSTER__PORT": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
