@@ -1,8 +1,9 @@
 //! After a fault of the network is over: how soon nobody is missed any more, in virtual time.
 #![allow(clippy::unwrap_used)]
 
+use palaver_core::record::{self, Record};
 use palaver_core::{NodeId, Time};
-use palaver_sim::{LinkQuality, World, configuration};
+use palaver_sim::{EPOCH_MILLIS, LinkQuality, World, configuration};
 
 fn settled(nodes: usize, seed: u64) -> World {
     let mut world = World::new(configuration(None, false), LinkQuality::default(), nodes, 1, seed);
@@ -76,4 +77,45 @@ fn after_a_partition_all_learn_at_once_what_is_said_of_them_and_views_are_one_so
     assert_eq!(silent, 0, "accused and have not answered within half a second");
     world.run(43.2, &mut |_| {});
     assert_eq!(world.views(), 1);
+}
+
+/// When each node has last signed its own record, in milliseconds.
+fn signed(world: &World) -> Vec<u64> {
+    let own = |node: &palaver_sim::SimNode| {
+        let records = node.engine.as_ref().unwrap().snapshot();
+        record::read(&records).unwrap().into_iter().find_map(|record| match record {
+            Record::Node(record) if record.node_id() == node.id => Some(record.issued_at()),
+            _ => None,
+        })
+    };
+    world.nodes.iter().map(|node| own(node).unwrap()).collect()
+}
+
+#[test]
+fn after_a_partition_nobody_signs_anew_what_it_has_just_answered() {
+    const NODES: usize = 60;
+    let mut config = configuration(None, false);
+    config.resign_interval = 240.0;
+    let mut world = World::new(config, LinkQuality::default(), NODES, 1, 1);
+    for node in 0..NODES {
+        world.start(node).unwrap();
+    }
+    world.introduce_all();
+    world.run(100.0, &mut |_| {});
+    for node in 0..NODES / 2 {
+        world.nodes[node].links.group = 1;
+    }
+    world.run(120.0, &mut |_| {});
+    for node in 0..NODES / 2 {
+        world.nodes[node].links.group = 0;
+    }
+    world.run(121.0, &mut |_| {});
+    let answered = signed(&world);
+    assert!(answered.iter().all(|at| *at >= EPOCH_MILLIS + 120_000), "some were not accused: {answered:?}");
+    // An eighth of them would have been due.
+    world.run(150.0, &mut |_| {});
+    assert_eq!(signed(&world), answered);
+    // It is put off, not left out: at most to the longest interval after the quiet time.
+    world.run(460.0, &mut |_| {});
+    assert!(signed(&world).iter().zip(&answered).all(|(later, before)| later > before));
 }

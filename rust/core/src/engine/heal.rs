@@ -32,6 +32,14 @@ const COMPLAINT_INTERVAL: f64 = 60.0;
 /// Relays are forgotten after so many seconds: no answer comes so late.
 const RELAY_AGE: f64 = 10.0;
 
+/// No record is signed anew before it has this age in seconds: a cluster that starts or heals has other things to tell.
+const QUIET: f64 = 60.0;
+
+/// The same where records are signed anew every `resign_interval` seconds.
+pub(super) fn quiet_time(resign_interval: f64) -> f64 {
+    QUIET.min(resign_interval / 2.0)
+}
+
 impl Seeds {
     pub(super) fn may_complain(&mut self, now: Time) -> bool {
         let may = self.complained.is_none_or(|last| now.since(last) >= COMPLAINT_INTERVAL);
@@ -137,11 +145,15 @@ impl Engine {
         }
     }
 
-    /// Signs the own record anew, so that it does not grow old.
+    /// Signs the own record anew, so that it does not grow old. One that was just signed, to answer an accusation or to tell of
+    /// a change, waits for the next time: after a partition all have answered at once, and among so many records a renewal is
+    /// told last and would keep views apart. The times stay as they were spread.
     pub(super) fn resign(&mut self) {
+        let interval = self.config.resign_interval;
         let jitter = 0.9 + 0.2 * self.chance.unit();
-        self.timers.set(self.clock.after(self.config.resign_interval * jitter), Timer::Resign);
-        if !self.leaving.is_leaving() {
+        self.timers.set(self.clock.after(interval * jitter), Timer::Resign);
+        let age = self.clock.unix_millis.abs_diff(self.own.contact.issued_at) as f64 / 1000.0;
+        if !self.leaving.is_leaving() && age >= quiet_time(interval) {
             let incarnation = self.incarnation();
             let _ = self.issue(incarnation, Status::Alive); // the same fields were signed before
         }

@@ -9,7 +9,7 @@ use super::checks::Checks;
 use super::config::{Detection, EngineConfig};
 use super::contact::Contact;
 use super::flap::Flaps;
-use super::heal::Seeds;
+use super::heal::{Seeds, quiet_time};
 use super::health::LocalHealth;
 use super::identity::Identity;
 use super::leave::Leaving;
@@ -110,9 +110,6 @@ impl Tombstone {
 /// So often are tombstones, suspicions and the like looked through, in seconds.
 const SWEEP: f64 = 10.0;
 
-/// In the first seconds of a life nothing is signed anew: a cluster that starts has other things to tell.
-const QUIET_START: f64 = 60.0;
-
 impl Engine {
     /// A node at the beginning of a life: it knows only itself. Give it [`Command::Restore`] and [`Command::Join`].
     pub fn new(config: EngineConfig, identity: Identity, seed: u64, moment: Moment) -> Result<Self, Error> {
@@ -194,7 +191,7 @@ impl Engine {
         engine.timers.set(engine.clock.after(SWEEP * phase), Timer::Sweep);
         // Spread evenly from the first interval on, also where all have started at once; but not while they find each other.
         let interval = engine.config.resign_interval;
-        let quiet = QUIET_START.min(interval / 2.0);
+        let quiet = quiet_time(interval);
         let resign = quiet + (interval - quiet) * phase;
         engine.timers.set(engine.clock.after(resign), Timer::Resign);
         Ok(engine)
