@@ -55,8 +55,8 @@ def test_every_link_is_a_line_of_its_own() -> None:
     ("run", "on_the_path", "shown"),
     [
         (".venv/bin/palaver", False, ".venv/bin/palaver"),
-        ("/home/ada/.venv/bin/palaver", True, "palaver"),
-        ("/home/ada/palaver/cli/__main__.py", False, "palaver"),
+        ("/opt/ada/.venv/bin/palaver", True, "palaver"),
+        ("/opt/ada/palaver/cli/__main__.py", False, "palaver"),
     ],
 )
 def test_a_reader_is_shown_the_command_as_it_can_be_typed(
