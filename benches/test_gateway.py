@@ -53,8 +53,9 @@ class Pair:
         self.table = ConnectionTable(
             UNLIMITED.gateway, messages, messages.received, lambda: self.stage.now, 3.0, 1.0
         )
+        self.table.start()
         loop: Any = Wire()
-        self.table.loop = loop
+        self.table.loop = loop  # the rest is done in no loop
         self.wires: list[Wire] = []
         self.peers: list[str] = []
         for identity in ("alice", "bob"):
