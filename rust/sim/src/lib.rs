@@ -6,6 +6,7 @@ mod chance;
 mod measure;
 mod network;
 pub mod promises;
+mod queue;
 mod recording;
 mod run;
 mod scenario;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use palaver_core::engine::Engine;
+use palaver_core::engine::{Engine, Input};
 use palaver_core::{KeyManager, NodeId, NodeMetadata};
 
 use crate::network::NodeLinks;
@@ -52,6 +52,14 @@ pub(crate) struct Arrival {
     pub(crate) from: SocketAddr,
     pub(crate) bytes: Vec<u8>,
     pub(crate) stream: bool,
+}
+
+impl Arrival {
+    /// As the engine is given it.
+    pub(crate) fn input(&self) -> Input<'_> {
+        let (from, bytes) = (self.from, &self.bytes[..]);
+        if self.stream { Input::Stream { from, bytes } } else { Input::Datagram { from, bytes } }
+    }
 }
 
 impl SimNode {

@@ -1,10 +1,7 @@
 //! A cluster in virtual time: nodes, what is on its way between them, and what is wrong.
 //!
-//! One heap of events, ordered by time and then by when they were put in. Nothing depends on anything but the seed, so the
-//! same seed gives the same history, byte for byte.
+//! Nothing depends on anything but the seed, so the same seed gives the same history, byte for byte.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use palaver_core::engine::{
@@ -14,6 +11,7 @@ use palaver_core::{Error, KeyManager, NodeMetadata, Time, first_incarnation};
 
 use crate::chance::Chance;
 use crate::network::{self, LinkQuality};
+use crate::queue::{Happening, Queue};
 use crate::recording::Recording;
 use crate::sim_node::{Arrival, Disk, SimNode};
 
@@ -34,13 +32,6 @@ pub struct Told<'a> {
     pub node: usize,
     /// What.
     pub event: &'a Event,
-}
-
-#[derive(Debug)]
-enum Happening {
-    Arrives { to: u32, arrival: Arrival },
-    Wakes { node: u32 },
-    Unblocks { node: u32 },
 }
 
 /// The cluster.
@@ -67,10 +58,7 @@ pub struct World {
     pub liars: Vec<usize>,
     seed: u64,
     now: f64,
-    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
-    happenings: Vec<Option<Happening>>,
-    free: Vec<usize>,
-    count: u64,
+    queue: Queue,
     output: Output,
 }
 
@@ -95,10 +83,7 @@ impl World {
             liars: Vec::new(),
             seed,
             now: START,
-            queue: BinaryHeap::new(),
-            happenings: Vec::new(),
-            free: Vec::new(),
-            count: 0,
+            queue: Queue::default(),
             output: Output::default(),
         };
         for index in 0..nodes {
@@ -211,14 +196,14 @@ impl World {
     /// Lets a node do nothing for so many seconds; what arrives waits in its socket.
     pub fn block(&mut self, node: usize, seconds: f64) {
         self.nodes[node].blocked_until = self.now + seconds;
-        self.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
+        self.queue.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
     }
 
     /// Holds up what a node sends and receives for so many seconds, while its timers go on: the slow message processing of
     /// the Lifeguard paper (§V-C).
     pub fn muffle(&mut self, node: usize, seconds: f64) {
         self.nodes[node].muffled_until = self.now + seconds;
-        self.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
+        self.queue.put(self.now + seconds, Happening::Unblocks { node: node as u32 });
     }
 
     /// Whether a node runs and is not blocked.
@@ -245,35 +230,15 @@ impl World {
         self.handle(node, input, watch);
     }
 
-    fn put(&mut self, at: f64, happening: Happening) {
-        let slot = if let Some(slot) = self.free.pop() {
-            self.happenings[slot] = Some(happening);
-            slot
-        } else {
-            self.happenings.push(Some(happening));
-            self.happenings.len() - 1
-        };
-        self.count += 1;
-        self.queue.push(Reverse((at.to_bits(), self.count, slot)));
-    }
-
     /// Lives until `until` seconds after the beginning.
     pub fn run(&mut self, until: f64, watch: &mut dyn FnMut(&Told<'_>)) {
         let until = START + until;
-        while let Some(&Reverse((bits, _, slot))) = self.queue.peek() {
-            let at = f64::from_bits(bits);
-            if at > until {
-                break;
-            }
-            self.queue.pop();
+        while let Some((at, happening)) = self.queue.next(until) {
             self.now = self.now.max(at);
-            let happening = self.happenings[slot].take();
-            self.free.push(slot);
             match happening {
-                Some(Happening::Arrives { to, arrival }) => self.arrives(to as usize, arrival, watch),
-                Some(Happening::Wakes { node }) => self.wakes(node as usize, at, watch),
-                Some(Happening::Unblocks { node }) => self.unblocks(node as usize, watch),
-                None => {}
+                Happening::Arrives { to, arrival } => self.arrives(to as usize, arrival, watch),
+                Happening::Wakes { node } => self.wakes(node as usize, at, watch),
+                Happening::Unblocks { node } => self.unblocks(node as usize, watch),
             }
         }
         self.now = self.now.max(until);
@@ -290,13 +255,7 @@ impl World {
             }
             return;
         }
-        let Arrival { from, bytes, stream } = arrival;
-        let input = if stream {
-            Input::Stream { from, bytes: &bytes }
-        } else {
-            Input::Datagram { from, bytes: &bytes }
-        };
-        self.handle(node, input, watch);
+        self.handle(node, arrival.input(), watch);
     }
 
     fn wakes(&mut self, node: usize, at: f64, watch: &mut dyn FnMut(&Told<'_>)) {
@@ -317,13 +276,7 @@ impl World {
         // Timers first, as a process finds them that stood still: what has come meanwhile is still in the socket.
         self.handle(node, Input::Deadline, watch);
         while let Some(arrival) = self.nodes[node].waiting.pop_front() {
-            let Arrival { from, bytes, stream } = arrival;
-            let input = if stream {
-                Input::Stream { from, bytes: &bytes }
-            } else {
-                Input::Datagram { from, bytes: &bytes }
-            };
-            self.handle(node, input, watch);
+            self.handle(node, arrival.input(), watch);
         }
         self.handle(node, Input::Deadline, watch);
     }
@@ -376,10 +329,10 @@ impl World {
             let arrival = Arrival { from, bytes: transmission.bytes, stream };
             if let Some(second) = delays[1] {
                 let arrival = arrival.clone();
-                self.put(self.now + second + late, Happening::Arrives { to: to as u32, arrival });
+                self.queue.put(self.now + second + late, Happening::Arrives { to: to as u32, arrival });
             }
             if let Some(first) = delays[0] {
-                self.put(self.now + first + late, Happening::Arrives { to: to as u32, arrival });
+                self.queue.put(self.now + first + late, Happening::Arrives { to: to as u32, arrival });
             }
         }
         for event in output.events.drain(..) {
@@ -392,7 +345,7 @@ impl World {
         let at = deadline.seconds().max(self.now);
         if at < self.nodes[node].wake {
             self.nodes[node].wake = at;
-            self.put(at, Happening::Wakes { node: node as u32 });
+            self.queue.put(at, Happening::Wakes { node: node as u32 });
         }
     }
 

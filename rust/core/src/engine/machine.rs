@@ -20,7 +20,7 @@ use super::probe_order::ProbeOrder;
 use super::round_trip::RoundTrips;
 use super::second_look::SecondLooks;
 use super::spread::Spread;
-use super::suspicion::Suspicions;
+use super::suspicions::Suspicions;
 use super::sync::Syncs;
 use super::timers::{Clock, Timer, Timers};
 use super::views::Views;

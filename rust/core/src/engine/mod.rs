@@ -59,6 +59,7 @@ mod round_trip;
 mod second_look;
 mod spread;
 mod suspicion;
+mod suspicions;
 mod sync;
 mod timers;
 mod views;

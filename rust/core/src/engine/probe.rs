@@ -218,7 +218,7 @@ impl Engine {
         output: &mut Output,
     ) {
         let records = self.ping_records(target, introduce);
-        let (root, vitals) = (self.table.root(), self.own.vitals);
+        let (root, vitals) = (self.table.settled_root(), self.own.vitals);
         let message = Message::Ping(Ping { nonce, root, vitals, records: &records });
         self.send_as(target, &message, stream, introduce, output);
     }
@@ -267,7 +267,7 @@ impl Engine {
             return Ok(());
         }
         let records = self.ping_records(sender, false);
-        let (root, vitals) = (self.table.root(), self.own.vitals);
+        let (root, vitals) = (self.table.settled_root(), self.own.vitals);
         let ack = Message::Ack(Ping { nonce: ping.nonce, root, vitals, records: &records });
         self.send_as(sender, &ack, stream, false, output);
         self.compare_roots(sender, ping.root, output);
@@ -290,7 +290,7 @@ impl Engine {
             let (asker, nonce) = (relay.asker, relay.nonce);
             self.probes.relays.remove(&ack.nonce);
             self.answers(sender, output);
-            let (root, vitals) = (self.table.root(), self.own.vitals);
+            let (root, vitals) = (self.table.settled_root(), self.own.vitals);
             self.send(&asker, &Message::Ack(Ping { nonce, root, vitals, records: &[] }), output);
             return Ok(());
         }

@@ -7,39 +7,11 @@
 //! 4. After Lifeguard's time it is dead, unless it has answered with its next incarnation, or so many are out of reach that
 //!    the network must be at fault.
 
-use std::collections::HashMap;
-
 use super::config::Detection;
 use super::timers::Timer;
 use super::wire::Message;
 use super::{Accusation, Certificate, Engine, Event, Output};
-use crate::{Error, IdHashBuilder, NodeId, Precedence, Status, Time, record, rendezvous};
-
-/// What has been said against members that are not proven to be out of reach.
-#[derive(Debug)]
-pub(super) struct Suspicions {
-    by_subject: HashMap<NodeId, Suspicion, IdHashBuilder>,
-}
-
-#[derive(Debug)]
-struct Suspicion {
-    incarnation: u64,
-    accusations: Vec<Accusation>,
-    own: bool,
-    /// When the subject was last asked once more.
-    asked: Option<Time>,
-    began: Time,
-    /// When the observers were last told.
-    told: Option<Time>,
-    waits_for_zones: bool,
-}
-
-/// So many subjects can be accused at one time, and by so many each: a bound on what members can have this node remember.
-const MAX_SUBJECTS: usize = 1 << 14;
-const MAX_ACCUSERS: usize = 16;
-
-/// What others said without a quorum is forgotten after so many seconds, and what this node found out is looked at again.
-const SUSPICION_AGE: f64 = 30.0;
+use crate::{Error, NodeId, Precedence, Status, record, rendezvous};
 
 /// The observers are told the same again after so many seconds at the earliest.
 const TELL_AGAIN: f64 = 2.0;
@@ -50,94 +22,8 @@ const ANSWER_DOUBTS: f64 = 10.0;
 /// How long to wait for an accuser from a second zone, in seconds.
 const ZONE_PATIENCE: f64 = 1.0;
 
-impl Suspicions {
-    pub(super) fn new(hasher: IdHashBuilder) -> Self {
-        Self { by_subject: HashMap::with_hasher(hasher) }
-    }
-
-    pub(super) fn drop(&mut self, subject: &NodeId) {
-        self.by_subject.remove(subject);
-    }
-
-    /// Whether this node itself misses answers of `subject`.
-    pub(super) fn is_own(&self, subject: &NodeId) -> bool {
-        self.by_subject.get(subject).is_some_and(|suspicion| suspicion.own)
-    }
-
-    /// The members that this node itself misses.
-    pub(super) fn own(&self) -> impl Iterator<Item = &NodeId> {
-        self.by_subject.iter().filter(|(_, suspicion)| suspicion.own).map(|(subject, _)| subject)
-    }
-
-    /// Whether this node misses anybody.
-    pub(super) fn any_own(&self) -> bool {
-        self.own().next().is_some()
-    }
-
-    /// Up to `count` members that this node misses, those first that were not asked for longest.
-    pub(super) fn longest_unasked(&self, count: usize) -> Vec<NodeId> {
-        let mut missed: Vec<(f64, NodeId)> = self
-            .by_subject
-            .iter()
-            .filter(|(_, suspicion)| suspicion.own)
-            .map(|(subject, suspicion)| (suspicion.asked.map_or(-1.0, |at| at.seconds()), *subject))
-            .collect();
-        missed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        missed.truncate(count);
-        missed.into_iter().map(|(_, subject)| subject).collect()
-    }
-
-    /// Whether `subject`, which this node misses, was not asked within `interval` seconds; then it counts as asked.
-    pub(super) fn may_ask(&mut self, subject: &NodeId, now: Time, interval: f64) -> bool {
-        let Some(suspicion) = self.by_subject.get_mut(subject).filter(|suspicion| suspicion.own) else {
-            return false;
-        };
-        let may = suspicion.asked.is_none_or(|last| now.since(last) >= interval);
-        if may {
-            suspicion.asked = Some(now);
-        }
-        may
-    }
-
-    /// How many members accuse `subject`.
-    pub(super) fn accusers(&self, subject: &NodeId) -> usize {
-        self.by_subject.get(subject).map_or(0, |suspicion| suspicion.accusations.len())
-    }
-
-    /// Appends the accusations against `subject`.
-    pub(super) fn write(&self, subject: &NodeId, out: &mut Vec<u8>) {
-        for accusation in self.by_subject.get(subject).iter().flat_map(|suspicion| &suspicion.accusations) {
-            accusation.write(out);
-        }
-    }
-
-    /// Adds an accusation whose signature is good; whether it is new.
-    pub(super) fn add(&mut self, accusation: Accusation, now: Time) -> bool {
-        let subject = accusation.subject();
-        if self.by_subject.len() >= MAX_SUBJECTS && !self.by_subject.contains_key(&subject) {
-            return false;
-        }
-        let suspicion = self.by_subject.entry(subject).or_insert_with(|| Suspicion {
-            incarnation: accusation.incarnation(),
-            accusations: Vec::new(),
-            own: false,
-            asked: None,
-            began: now,
-            told: None,
-            waits_for_zones: false,
-        });
-        let accuser = accusation.accuser();
-        let known = suspicion.accusations.iter().any(|held| held.accuser() == accuser);
-        if known
-            || suspicion.incarnation != accusation.incarnation()
-            || suspicion.accusations.len() >= MAX_ACCUSERS
-        {
-            return false;
-        }
-        suspicion.accusations.push(accusation);
-        true
-    }
-}
+/// The accusations of one message fit into a packet.
+const MAX_TOLD: usize = 8 * (3 + Accusation::LENGTH);
 
 impl Engine {
     /// How many accusers prove something in a cluster of this size: the configured quorum, but no more than half of a small
@@ -166,7 +52,7 @@ impl Engine {
                 return;
             }
             self.suspicions.add(accusation, self.clock.now);
-            if let Some(suspicion) = self.suspicions.by_subject.get_mut(subject) {
+            if let Some(suspicion) = self.suspicions.get_mut(subject) {
                 suspicion.own = true;
                 output.events.push(Event::Suspected { node: *subject, suspect: true });
             }
@@ -208,7 +94,7 @@ impl Engine {
     /// Tells those who judge the subject, and those who have, what has been said against it.
     fn tell_observers(&mut self, subject: &NodeId, output: &mut Output) {
         let now = self.clock.now;
-        let Some(suspicion) = self.suspicions.by_subject.get_mut(subject) else { return };
+        let Some(suspicion) = self.suspicions.get_mut(subject) else { return };
         if suspicion.told.is_some_and(|told| now.since(told) < TELL_AGAIN) {
             return;
         }
@@ -299,7 +185,7 @@ impl Engine {
 
     /// Makes a certificate if enough members accuse `subject`.
     pub(super) fn certify(&mut self, subject: &NodeId, incarnation: u64, any_zone: bool) {
-        let Some(suspicion) = self.suspicions.by_subject.get(subject) else { return };
+        let Some(suspicion) = self.suspicions.get(subject) else { return };
         if suspicion.incarnation != incarnation {
             return;
         }
@@ -310,7 +196,7 @@ impl Engine {
         }
         if !any_zone && !self.spans_zones(&counting) {
             let waits = suspicion.waits_for_zones;
-            if let Some(suspicion) = self.suspicions.by_subject.get_mut(subject)
+            if let Some(suspicion) = self.suspicions.get_mut(subject)
                 && !waits
             {
                 suspicion.waits_for_zones = true;
@@ -377,25 +263,9 @@ impl Engine {
         if self.config.rules.detection != Detection::Observers {
             return;
         }
-        let (now, own) = (self.clock.now, self.id);
-        let mut again = Vec::new();
-        self.suspicions.by_subject.retain(|subject, suspicion| {
-            if now.since(suspicion.began) < SUSPICION_AGE {
-                return true;
-            }
-            if suspicion.own {
-                suspicion.accusations.retain(|accusation| accusation.accuser() == own);
-                suspicion.began = now;
-                again.push(*subject);
-            }
-            suspicion.own
-        });
-        again.sort_unstable();
+        let again = self.suspicions.sweep(&self.id, self.clock.now);
         for subject in again {
             self.probe(subject, false, output);
         }
     }
 }
-
-/// The accusations of one message fit into a packet.
-const MAX_TOLD: usize = 8 * (3 + Accusation::LENGTH);

@@ -64,7 +64,7 @@ impl Engine {
         if !self.config.rules.anti_entropy {
             return;
         }
-        if root == self.table.root() {
+        if root == self.table.settled_root() {
             self.syncs.mismatch = None;
             return;
         }
