@@ -1,6 +1,6 @@
 //! How a node finds the cluster, and finds it again.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::machine::Tombstone;
@@ -15,6 +15,8 @@ pub(super) struct Seeds {
     given: Vec<SocketAddr>,
     /// Addresses of members of an earlier life.
     remembered: Vec<SocketAddr>,
+    /// Who was last found at one of them: looking through all members for it is most of what an idle node would compute.
+    held_by: HashMap<SocketAddr, NodeId>,
     attempts: u32,
     joining: bool,
     complained: Option<Time>,
@@ -69,6 +71,7 @@ impl Engine {
         seeds.retain(|address| *address != self.identity.address);
         seeds.truncate(super::EngineConfig::MAX_SEEDS);
         self.seeds.given = seeds;
+        self.seeds.held_by.clear();
         self.seeds.attempts = 0;
         self.seeds.joining = !self.seeds.given.is_empty() || !self.seeds.remembered.is_empty();
         self.greet_seeds(output);
@@ -114,6 +117,7 @@ impl Engine {
         }
         self.restoring = false;
         let keep = self.fanout.select(addresses.len(), super::EngineConfig::MAX_SEEDS);
+        self.seeds.held_by.clear();
         self.seeds.remembered = keep.into_iter().map(|index| addresses[index]).collect();
         Ok(())
     }
@@ -131,10 +135,7 @@ impl Engine {
             .map(|entry| entry.id)
             .collect();
         dead.sort_unstable();
-        let known: HashSet<SocketAddr> =
-            self.order.members().iter().filter_map(|id| self.address(id)).collect();
-        let all = self.seeds.given.iter().chain(&self.seeds.remembered);
-        let seeds: Vec<SocketAddr> = all.filter(|address| !known.contains(address)).copied().collect();
+        let seeds = self.empty_seeds();
         let Some(pick) = self.fanout.select(dead.len() + seeds.len(), 1).first().copied() else { return };
         match dead.get(pick) {
             Some(id) => {
@@ -143,6 +144,27 @@ impl Engine {
             }
             None => self.greet(seeds[pick - dead.len()], output),
         }
+    }
+
+    /// The seeds at which no member is.
+    fn empty_seeds(&mut self) -> Vec<SocketAddr> {
+        let all = self.seeds.given.iter().chain(&self.seeds.remembered);
+        let mut empty: Vec<SocketAddr> = all.filter(|address| !self.is_held(address)).copied().collect();
+        if !empty.is_empty() {
+            let members = self.order.members().iter();
+            let addresses = members.filter_map(|id| self.address(id).map(|address| (address, *id)));
+            let found: HashMap<_, _> = addresses.filter(|(address, _)| empty.contains(address)).collect();
+            empty.retain(|address| !found.contains_key(address));
+            self.seeds.held_by.extend(found);
+        }
+        empty
+    }
+
+    /// Whether who was last found at a seed is a member and still there.
+    fn is_held(&self, seed: &SocketAddr) -> bool {
+        self.seeds.held_by.get(seed).is_some_and(|id| {
+            self.address(id) == Some(*seed) && self.order.members().binary_search(id).is_ok()
+        })
     }
 
     /// Signs the own record anew, so that it does not grow old. One that was just signed, to answer an accusation or to tell of
