@@ -99,7 +99,7 @@ GROWTH = (
     ("pick 3", "bench/pick 3/of_{}"),
     ("fill a packet", "bench/fill a packet/of_{}"),
 )
-ENGINE_SIZES = (100, 1_000, 10_000)
+ENGINE_SIZES = (100, 1_000, 4_500, 10_000)
 ENGINE = (
     ("datagram in → out, with the cipher, ns", "datagram in and out, 8 known records, with the cipher"),
     ("idle node: CPU, µs a second", "idle cpu of a node"),

@@ -280,14 +280,14 @@ fn memory(members: usize) {
 
 fn main() {
     datagrams(1_000);
-    for nodes in [100, 1_000, 10_000] {
+    for nodes in [100, 1_000, 4_500, 10_000] {
         sealed_datagrams(nodes);
     }
     for (nodes, seconds) in [(100, 300.0), (1_000, 300.0), (4_500, 60.0)] {
         idle_bytes(nodes, seconds); // of many nodes enough sign anew in a minute
         idle_cpu(nodes);
     }
-    for members in [100, 1_000, 10_000] {
+    for members in [100, 1_000, 4_500, 10_000] {
         memory(members);
     }
 }
