@@ -1,12 +1,12 @@
 //! What is due when. Cancelled timers are not removed: whoever handles one looks whether it still means anything.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::{NodeId, Time};
 
 /// What can be due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The next member is to be probed.
     Period,
@@ -46,21 +46,49 @@ const ROUNDING: f64 = 1e-6;
 /// The timers of one engine, in its own time: see `Clock`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(u64, u64, Timer)>>,
+    heap: BinaryHeap<Due>,
     count: u64,
 }
+
+/// A timer that was set. The greatest is the one that is due first.
+#[derive(Debug, Clone)]
+struct Due {
+    at: u64,
+    number: u64,
+    timer: Timer,
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Due {}
 
 impl Timers {
     /// Lets `timer` be due at `at`. Of two for one moment the one set first comes first.
     pub(super) fn set(&mut self, at: Time, timer: Timer) {
         self.count += 1;
         // The bits of floats that are not negative are ordered as the floats.
-        self.heap.push(Reverse((at.seconds().to_bits(), self.count, timer)));
+        self.heap.push(Due { at: at.seconds().to_bits(), number: self.count, timer });
     }
 
     /// When the next is due.
     pub(super) fn next(&self) -> Option<Time> {
-        self.heap.peek().map(|Reverse((bits, ..))| time(*bits))
+        self.heap.peek().map(|due| time(due.at))
     }
 
     /// The next that is due at `now`.
@@ -68,7 +96,7 @@ impl Timers {
         if self.next()?.seconds() > now.seconds() + ROUNDING {
             return None;
         }
-        self.heap.pop().map(|Reverse((.., timer))| timer)
+        self.heap.pop().map(|due| due.timer)
     }
 }
 
