@@ -146,21 +146,20 @@ class FrameReader(asyncio.BufferedProtocol):
     # --- what the parser calls ---
 
     def take_frame(self, frame: WSFrame) -> None:
-        receiver = self._receiver
         kind = frame.msg_type
-        if not receiver.is_open:  # only CLOSE is of interest now (§ 5.5.1)
-            if kind is _CLOSE:
-                self._saw_close()
-                receiver.peer_answered()
-        elif (
+        if (
             kind is self._data_type
+            and self._receiver.is_open
             and frame.fin
             and self._assembly is None
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            self._whole_message(frame, frame.payload_size)
-        else:
+            self._whole_message(frame)
+        elif self._receiver.is_open:
             self._other_frame(frame, kind)
+        elif kind is _CLOSE:  # nothing else is of interest now (§ 5.5.1)
+            self._saw_close()
+            self._receiver.peer_answered()
 
     def parser_broke(self, code: int, why: str) -> None:
         self.broken = True
@@ -181,8 +180,9 @@ class FrameReader(asyncio.BufferedProtocol):
 
     # --- frames ---
 
-    def _whole_message(self, frame: WSFrame, size: int) -> None:
+    def _whole_message(self, frame: WSFrame) -> None:
         table, receiver = self._table, self._receiver
+        size = frame.payload_size
         if size > table.settings.max_message_bytes_before_auth and size > self.max_message_bytes():
             receiver.fail(CloseCode.TOO_BIG, f"message of more than {self.max_message_bytes()} bytes")
             return
@@ -215,7 +215,7 @@ class FrameReader(asyncio.BufferedProtocol):
             self._data_type = kind
             receiver.binary = kind is _BINARY
             if frame.fin:
-                self._whole_message(frame, frame.payload_size)
+                self._whole_message(frame)
             else:
                 self._fragment(frame)
         elif kind is not _CONTINUATION and kind is not self._data_type:
