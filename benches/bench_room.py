@@ -40,6 +40,7 @@ class Sink:
         self.address = "127.0.0.1"
         self.host = ""
         self.is_slow = False
+        self.is_open = True
         self.bearer: str | None = None
         self.binary = binary
         self.authenticated = False
@@ -51,7 +52,7 @@ class Sink:
         self.last = message
         return True
 
-    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
+    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
         self.sent += 1
         self.last = frame
         return True

@@ -51,7 +51,7 @@ class Pair:
         self.stage = Stage(UNLIMITED)
         messages = self.stage.plane.messages
         self.table = ConnectionTable(
-            UNLIMITED.gateway, messages, messages.received, lambda: self.stage.now, 3.0, 1.0
+            UNLIMITED.gateway, messages, messages.received_together, lambda: self.stage.now, 3.0, 1.0
         )
         self.table.start()
         loop: Any = Wire()

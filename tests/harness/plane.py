@@ -30,17 +30,21 @@ class Refusal(AssertionError):
         self.data: dict[str, Any] = error["data"]
 
 
-def unframed(frame: bytes, binary: bool) -> bytes:
-    """The payload of a server's whole data frame (RFC 6455 § 5.2)."""
-    assert frame[0] == (0x82 if binary else 0x81), "final, of the connection's kind, no reserved bits"
-    assert frame[1] < 128, "a server does not mask"
-    if frame[1] < 126:
-        size, start = frame[1], 2
-    else:
-        start = 4 if frame[1] == 126 else 10
-        size = int.from_bytes(frame[2:start], "big")
-    assert len(frame) == start + size
-    return frame[start:]
+def unframed(frames: bytes, binary: bool) -> list[bytes]:
+    """The payloads of a server's whole data frames (RFC 6455 § 5.2)."""
+    payloads = []
+    while frames:
+        assert frames[0] == (0x82 if binary else 0x81), "final, of the connection's kind, no reserved bits"
+        assert frames[1] < 128, "a server does not mask"
+        if frames[1] < 126:
+            size, start = frames[1], 2
+        else:
+            start = 4 if frames[1] == 126 else 10
+            size = int.from_bytes(frames[2:start], "big")
+        assert len(frames) >= start + size
+        payloads.append(frames[start : start + size])
+        frames = frames[start + size :]
+    return payloads
 
 
 class Client:
@@ -69,6 +73,10 @@ class Client:
 
     # --- the port ---
 
+    @property
+    def is_open(self) -> bool:
+        return self.closed is None
+
     def send(self, message: bytes, droppable: bool = False) -> bool:
         if self.closed is not None or (droppable and self.sheds):
             return False
@@ -81,8 +89,10 @@ class Client:
                 self.replies[one["id"]] = one
         return True
 
-    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
-        return self.send(unframed(frame, self.binary), droppable)
+    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
+        messages = unframed(frame, self.binary)
+        assert len(messages) == count
+        return all(self.send(message, droppable) for message in messages)
 
     def close(self, code: int, reason: str = "") -> None:
         if self.closed is None:
@@ -106,8 +116,9 @@ class Client:
             raise Refusal(reply["error"])
         return reply["result"]
 
-    def receive(self, message: bytes) -> None:
-        self._stage.plane.messages.received(self, message)
+    def receive(self, *messages: bytes) -> None:
+        """What came from the client in one piece."""
+        self._stage.plane.messages.received_together(self, list(messages))
 
     def lose(self) -> None:
         """The socket breaks."""

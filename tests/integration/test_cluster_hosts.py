@@ -34,7 +34,9 @@ pytestmark = [
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostCluster]:
     assert HOSTS >= 8, "eight hosts: five fail, and a quorum of three sees it"
     with host_cluster(tmp_path_factory.mktemp("hosts"), HOSTS) as cluster:
-        until(cluster.settled)  # those that fail later, too: what they say as they start is no news in any test
+        until(
+            cluster.settled
+        )  # those that fail later, too: what they say as they start is no news in any test
         yield cluster
 
 

@@ -58,7 +58,7 @@ async def test_a_media_node_that_hangs_costs_its_request_a_timeout_and_nothing_e
         raise AssertionError
 
     async with (
-        running_node(media={"answer_seconds": 0.2}) as node,
+        running_node(media={"answer_seconds": 2.0}) as node,
         guest(node, "bob") as bob,
         connect(node.url, node.token("alice")) as alice,
     ):

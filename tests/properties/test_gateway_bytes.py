@@ -7,8 +7,9 @@ import contextlib
 import itertools
 from typing import Any
 
+import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from palaver.gateway import ClientGateway
@@ -40,7 +41,35 @@ streams = st.one_of(
     st.lists(frames, max_size=12).map(b"".join),
     st.binary(max_size=4).map(lambda b: b * 500),
 )
+TALK = [
+    frame(TEXT, b"plain"),
+    frame(TEXT, b""),
+    frame(TEXT, b"x" * 126),
+    frame(TEXT, "\u00fc".encode()),
+    frame(PING, b"ping"),
+    frame(TEXT, b"in ", final=False) + frame(CONTINUATION, b"parts"),
+    frame(TEXT, b"in ", final=False) + frame(PING, b"") + frame(CONTINUATION, b"parts"),
+    frame(TEXT, b"in ", final=False) + frame(TEXT, b"another"),
+    frame(TEXT, b"close"),
+    frame(TEXT, b"x" * 2001),
+    frame(TEXT, b"\xff"),
+    frame(BINARY, b"plain"),
+]
+talk = st.lists(
+    st.one_of(st.sampled_from(TALK[:7]), st.sampled_from(TALK), frames), min_size=2, max_size=14
+).map(b"".join)
+"""What a client says that mostly keeps to the rules."""
 cuts = st.lists(st.integers(0, 2000), max_size=4)
+
+
+class Together(Recorder):
+    """A recorder that is given at once what came in one piece."""
+
+    def received_together(self, connection: Any, messages: list[bytes]) -> None:
+        assert connection.is_open, "nothing comes behind the end"
+        for message in messages:
+            if connection.is_open:
+                self.received(connection, message)
 
 
 class Node:
@@ -48,7 +77,7 @@ class Node:
 
     def __init__(self, trusting: bool) -> None:
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self.handler = Recorder(trusting)
+        self.handler = Together(trusting)
         self.gateway = ClientGateway(
             GatewaySettings(port=0, **LIMITS), self.handler, close_seconds=0.05, linger_seconds=0.05
         )
@@ -69,9 +98,12 @@ class Node:
 
         return self.runner.run(bounded())
 
-    async def swallow(self, stream: bytes, positions: list[int]) -> None:
+    async def swallow(self, stream: bytes, positions: list[int], first: bytes = b"") -> None:
         """Upgrades, sends the stream in pieces, and goes; then the end must have been reported with a good code."""
         async with RawWebSocket.open(self.gateway) as client:
+            if first:
+                client.send(first)
+                await self.handler.until(lambda: bool(self.handler.messages))
             edges = [0, *sorted(position % (len(stream) + 1) for position in positions), len(stream)]
             for start, end in itertools.pairwise(edges):
                 client.send(stream[start:end])
@@ -102,6 +134,23 @@ class Node:
                     pass
                 assert got == (BINARY, message)
 
+    async def heard(self, stream: bytes, positions: list[int]) -> dict[str, Any]:
+        """What has come of a stream: messages, end, counters."""
+
+        def answer(connection: Any, message: bytes) -> None:
+            if message == b"close":
+                connection.close(1000)
+
+        self.handler.on_message = answer
+        await self.swallow(stream, positions, first=frame(TEXT, b"text it is"))
+        counters = self.gateway.counters
+        said = ["pings_in", "closes", "handler_errors"]
+        if b"close" not in self.handler.messages:  # what is dropped behind it in one piece has been counted
+            said += ["messages_in", "bytes_in"]
+        return {"messages": self.handler.messages, "ended": self.handler.ended} | {
+            name: getattr(counters, name) for name in said
+        }
+
     async def still_serves(self) -> None:
         async with RawWebSocket.open(self.gateway) as client:
             client.send(frame(TEXT, b"still here"))
@@ -119,6 +168,19 @@ def test_any_bytes_after_the_upgrade_end_with_a_documented_code_and_the_node_sti
         node.run(node.swallow(stream, positions))
         node.run(node.still_serves())
         assert node.gateway.counters.handler_errors == 0
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stream=talk, positions=cuts)
+@example(stream=frame(TEXT, b"close") + frame(TEXT, b"behind"), positions=[len(frame(TEXT, b"close"))])
+def test_plain_messages_taken_at_once_are_those_that_the_parser_finds(
+    stream: bytes, positions: list[int]
+) -> None:
+    with Node(trusting=True) as node:
+        quick = node.run(node.heard(stream, positions))
+    with pytest.MonkeyPatch.context() as patched, Node(trusting=True) as node:
+        patched.setattr("palaver.gateway.frame_reader.take_messages", lambda *_: ([], 0, 0))
+        assert node.run(node.heard(stream, positions)) == quick
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

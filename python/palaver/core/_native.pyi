@@ -46,8 +46,8 @@ __all__ = [
     "Opened",
     "PairwiseLinks",
     "ProductionNode",
+    "RelayRun",
     "ReplayGuard",
-    "SealedRelay",
     "State",
     "StateStore",
     "WriteAheadLog",
@@ -55,13 +55,14 @@ __all__ = [
     "is_sound_sdp",
     "json_shape",
     "node_id_of",
-    "read_relay",
+    "read_relays",
     "rendezvous",
     "send_all",
     "sign_ban",
     "sign_ticket",
     "simulate",
     "simulation_scenarios",
+    "take_messages",
 ]
 
 _T = TypeVar("_T")
@@ -1144,25 +1145,31 @@ class FrameTail:
     def __len__(self) -> int: ...
 
 @final
-class SealedRelay:
-    """An SDP or candidates as they stand in the sender's message, to be passed on to one peer."""
+class RelayRun:
+    """What one peer passes on to another: an SDP, or the candidates of one or more messages, as they stand there."""
 
-    def frame(self, sender: str, epoch: int, seq: int, prev: int, /) -> bytes:
-        """The event that tells the receiver: a whole text frame of a server (RFC 6455 § 5.2). 0.2 µs for 2 KB.
+    def __len__(self) -> int:
+        """How many messages."""
 
-        ``sender`` is a peer id, of characters that JSON does not escape; ``epoch``, ``seq`` and ``prev`` are the event's place
-        in its room. Raises ValueError above 64 KiB.
+    def frames(self, tail: FrameTail, sender: str, epoch: int, seq: int, prev: int, /) -> bytes:
+        """The events that tell the receiver, each a whole text frame of a server (RFC 6455 § 5.2), one behind the other. 0.2 µs
+        for 2 KB. Each is appended to ``tail`` as well.
+
+        ``sender`` is a peer id, of characters that JSON does not escape; ``epoch``, ``seq`` and ``prev`` are the place of the
+        first in its room, the others follow. Raises ValueError above 64 KiB each; nothing has changed then.
         """
 
-def read_relay(
-    message: bytes, max_sdp_bytes: int, /
-) -> tuple[str, int | str | None, str, str, int, SealedRelay] | None:
-    """Reads a JSON request that passes an SDP or candidates on to a peer: sdpOffer, sdpAnswer, iceCandidate with ``to``.
+def read_relays(
+    messages: list[bytes], start: int, max_sdp_bytes: int, max_bytes: int, /
+) -> tuple[str, int | str | None, str, str, int, RelayRun] | None:
+    """Reads the JSON request ``messages[start]`` if it passes an SDP or candidates on to a peer: sdpOffer, sdpAnswer,
+    iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in notifications of at most
+    ``max_bytes``, are read with it.
 
     Returns method, request id (None: a notification), transport, receiver, generation, and what is to be passed on, all
     checked. None for all other messages, and for what needs a closer look: an error, a field that is unknown or stands
     twice, a name that is not printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for
-    2 KB.
+    2 KB. Raises IndexError where there is no such message.
     """
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:
@@ -1181,6 +1188,17 @@ def send_all(descriptors: list[int], pieces: list[bytes], /) -> list[tuple[int, 
     nothing taken; whoever owns the socket will meet the error there. A negative descriptor takes nothing.
 
     The caller sees to it that each descriptor is open, and that nothing written before still waits elsewhere.
+    """
+
+def take_messages(
+    buffer: bytearray | memoryview, size: int, opcode: int, max_payload: int, /
+) -> tuple[list[bytes], int, int]:
+    """Takes the messages off the first ``size`` bytes that a WebSocket client has sent: the whole, unfragmented data frames at
+    their beginning (RFC 6455 § 5.2). Returns the payloads, how many bytes they have, and how many their frames take.
+
+    Stops at what needs a closer look: another opcode than ``opcode`` (1: text, 2: binary), a fragment, a control frame, a payload
+    above ``max_payload`` or 64 KiB, text that is not ASCII, a frame that is not whole or breaks a rule. 0.3 µs for 1 KB, 0.7 µs
+    for ten of 200 bytes. Raises ValueError if ``buffer`` is shorter.
     """
 
 def node_id_of(public_key: bytes) -> str:

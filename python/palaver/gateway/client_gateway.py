@@ -15,7 +15,7 @@ from palaver.gateway.acceptor import Acceptor, Address
 from palaver.gateway.connection import WebSocketConnection
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.farewell import ANSWER_SECONDS, NOWHERE, farewell, leave_in_turn
-from palaver.gateway.message_handler import Message, MessageHandler
+from palaver.gateway.message_handler import Message, MessageHandler, receiver
 from palaver.gateway.policy import HandshakePolicy
 from palaver.gateway.pull_handler import PullHandler
 from palaver.gateway.table import ConnectionTable, Socket
@@ -51,11 +51,12 @@ class ClientGateway:
         self.table = ConnectionTable(
             settings,
             handler or self._pull or PullHandler(),
-            self.handle_message,
+            self.handle_messages,
             clock,
             close_seconds,
             linger_seconds,
         )
+        self._receive = receiver(self.table.handler)
         self._acceptor = Acceptor(self._accepted)
         self._address: tuple[str, int] | None = None
         self._closed: asyncio.Event = asyncio.Event()
@@ -198,8 +199,12 @@ class ClientGateway:
 
     def handle_message(self, websocket: Connection, message: Message) -> None:
         """Gives one whole message to the handler. What that raises ends here: logged, counted, closed with 1011."""
+        self.handle_messages(websocket, [message])
+
+    def handle_messages(self, websocket: Connection, messages: list[Message]) -> None:
+        """The same for messages that came in one piece."""
         try:
-            self.table.handler.received(websocket, message)
+            self._receive(websocket, messages)
         except Exception:
             self.table.handler_failed(websocket)
 

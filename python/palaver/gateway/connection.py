@@ -107,8 +107,9 @@ class WebSocketConnection:
         """
         return self.send_frame(data_frame(BINARY if self.binary else TEXT, message), droppable)
 
-    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
-        """The same for a message that is a whole frame already, text or binary as the connection is."""
+    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
+        """The same for a message that is a whole frame already, text or binary as the connection is; or for `count` of them, one
+        behind the other."""
         if not self.is_open:
             return False
         outbox, table = self._outbox, self._table
@@ -118,7 +119,7 @@ class WebSocketConnection:
             return False
         if not outbox.push_frame(frame):
             table.flush_soon(self)
-        table.counters.messages_out += 1
+        table.counters.messages_out += count
         return True
 
     def close(self, code: int, reason: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from picows import WSFrame, WSMsgType
 
+from palaver.core import take_messages
 from palaver.gateway.assembly import Assembly, Failure
 from palaver.gateway.close_codes import BadClose, Close, parse_close
 from palaver.gateway.frames import CONTINUATION
@@ -93,6 +94,9 @@ class FrameReader(asyncio.BufferedProtocol):
         parser = self._parser
         if parser is None:
             parser = self._parsers.at_hand
+            nbytes = self._take_plain(parser, nbytes)
+            if nbytes == 0:
+                return
         parser.taker = self
         parser.rest = nbytes
         parser.protocol.buffer_updated(nbytes)
@@ -180,6 +184,26 @@ class FrameReader(asyncio.BufferedProtocol):
 
     # --- frames ---
 
+    def _take_plain(self, parser: FrameParser, size: int) -> int:
+        """Takes the messages that are plain off the `size` bytes that the parser is about to read: nearly all are. Returns how
+        many bytes are left to it."""
+        table, receiver = self._table, self._receiver
+        kind = self._data_type
+        if kind is None or self._assembly is not None or not receiver.is_open:
+            return size
+        buffer = parser.protocol.get_buffer(-1)
+        messages, payload, taken = take_messages(buffer, size, _OPCODES[kind], self.max_message_bytes())
+        if not messages:
+            return size
+        counters = table.counters
+        counters.messages_in += len(messages)
+        counters.bytes_in += payload
+        table.deliver(receiver, messages)
+        rest = size - taken
+        if rest:
+            buffer[:rest] = buffer[taken:size]
+        return rest
+
     def _whole_message(self, frame: WSFrame) -> None:
         table, receiver = self._table, self._receiver
         size = frame.payload_size
@@ -196,7 +220,7 @@ class FrameReader(asyncio.BufferedProtocol):
         counters = table.counters
         counters.messages_in += 1
         counters.bytes_in += size
-        table.deliver(receiver, message)
+        table.deliver(receiver, [message])
 
     def _other_frame(self, frame: WSFrame, kind: WSMsgType) -> None:
         receiver = self._receiver
@@ -241,7 +265,7 @@ class FrameReader(asyncio.BufferedProtocol):
         elif outcome is not None:
             self._assembly = None
             table.counters.messages_in += 1
-            table.deliver(self._receiver, outcome)
+            table.deliver(self._receiver, [outcome])
 
     def _ping_or_pong(self, kind: WSMsgType, payload: bytes) -> None:
         table = self._table

@@ -47,7 +47,7 @@ class ConnectionTable:
         self,
         settings: GatewaySettings,
         handler: MessageHandler,
-        deliver: Callable[[Connection, Message], None],
+        deliver: Callable[[Connection, list[Message]], None],
         clock: Callable[[], float],
         close_seconds: float,
         linger_seconds: float,

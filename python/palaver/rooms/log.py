@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from palaver.core import FrameTail
+from palaver.core import FrameTail, RelayRun
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer
 
@@ -96,11 +96,16 @@ class RoomLog:
         self._keep(entry, len(body))
         return entry
 
-    def append_frame(self, to: str, frame: bytes) -> None:
-        """Notes an event of `PASSED_ON` for one peer, of which there is only the text frame; it has the log's next number."""
-        self.seq += 1
-        self._frames.push(frame)
-        self._keep(to, len(frame))
+    def append_run(self, run: RelayRun, sender: str, to: str, prev: int) -> bytes:
+        """Notes events of `PASSED_ON` for one peer that last saw `prev`, and returns their frames. They have the log's next
+        numbers; of each there is only the text frame here."""
+        frames = run.frames(self._frames, sender, self.epoch, self.seq + 1, prev)
+        count = len(run)
+        self.seq += count
+        if count > 1:
+            self._entries.extend([to] * (count - 1))
+        self._keep(to, len(frames))
+        return frames
 
     def _keep(self, entry: Entry | str, size: int) -> None:
         entries = self._entries

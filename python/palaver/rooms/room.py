@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Literal
 
-from palaver.core import SealedRelay
+from palaver.core import RelayRun
 from palaver.protocol import events
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.errors import ProtocolError
@@ -110,16 +110,15 @@ class Room:
             self._on_change(self)
         pending.append(self.log.append(event, to, but, codec))
 
-    def pass_on(self, sealed: SealedRelay, sender: str, receiver: Participant) -> None:
-        """Sends a peer at once what another has sealed for it: the log's next entry. Its socket is there, and speaks JSON."""
+    def pass_on(self, run: RelayRun, sender: str, receiver: Participant) -> None:
+        """Sends a peer at once what another passes on to it: the log's next entries. Its socket is there, and speaks JSON."""
         if self._pending:
             self.deliver()
         session, log = receiver.session, self.log
         assert session.sink is not None
-        frame = sealed.frame(sender, log.epoch, log.seq + 1, session.last_seq)
-        log.append_frame(receiver.peer, frame)
+        frames = log.append_run(run, sender, receiver.peer, session.last_seq)
         session.last_seq = log.seq
-        session.sink.send_frame(frame)
+        session.sink.send_frame(frames, False, len(run))
 
     def deliver(self) -> None:
         """Sends the noted events to those who are here, in order."""

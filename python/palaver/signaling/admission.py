@@ -121,6 +121,20 @@ class _Allowance(Struct, frozen=True):
     address_interval: float
     address_tolerance: float
 
+    def of(self, count: int) -> _Allowance | None:
+        """The same for so many events at once, as if they were one; None where even an unused account has no room for them."""
+        more = count - 1
+        allowance = _Allowance(
+            count * self.interval,
+            self.tolerance - more * self.interval,
+            count * self.identity_interval,
+            self.identity_tolerance - more * self.identity_interval,
+            count * self.address_interval,
+            self.address_tolerance - more * self.address_interval,
+        )
+        least = min(allowance.tolerance, allowance.identity_tolerance, allowance.address_tolerance)
+        return allowance if least >= 0 else None
+
 
 def _allowance(limits: LimitSettings, rate: float, burst: float) -> _Allowance:
     parts: list[float] = []
@@ -235,9 +249,15 @@ class AdmissionController:
             "rate_limited", "too many bytes for the others", after_ms=math.ceil(wait * 1000 - 1e-6)
         )
 
-    def admits(self, caller: Caller, rate: int, now: float) -> bool:
-        """Charges connection, address and identity with one event; False, with nothing charged, if one has no room for it."""
+    def admits(self, caller: Caller, rate: int, now: float, count: int = 1) -> bool:
+        """Charges connection, address and identity with so many events; False, with nothing charged, if one has no room for all
+        of them."""
         allowed = self._allowances[rate]
+        if count > 1:
+            together = allowed.of(count)
+            if together is None:
+                return False
+            allowed = together
         own, address = caller.meter.times, caller.address.times
         identity = caller.identity
         if identity is None:

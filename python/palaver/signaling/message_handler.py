@@ -83,33 +83,31 @@ class SignalingMessageHandler:
 
     def received(self, connection: Connection, message: bytes) -> None:
         """Decides one whole message; every request in it with an id gets exactly one reply."""
+        self.received_together(connection, [message])
+
+    def received_together(self, connection: Connection, messages: list[bytes]) -> None:
+        """The same for messages that came in one piece, in their order, until the connection closes."""
         caller = self._callers[connection.id]
         faults = self._sessions.faults
-        if faults.active and faults.cuts_off(caller.session):
-            return
-        if len(message) > LARGE_BYTES and not self._admission.admits_large(
-            caller, len(message), self._clock()
-        ):
-            connection.close(CloseCode.RATE_LIMITED, "it sends more bytes than it may")
-            return
-        if connection.binary:
-            codec: Codec = MSGPACK
-        elif self._tracer is None and not faults.active and self._relays.take(caller, message):
-            return
-        else:
-            codec = JSON
-        request = codec.request(message)
-        if request is not None:
-            self._decide(caller, codec, request, len(message), None)
-            return
-        requests, is_batch = codec.requests(message)
-        batch = _Batch(codec, len(requests)) if is_batch else None
-        for each in requests:
-            if isinstance(each, Refused):
-                reply = self._refuse(caller, codec, each.id, each.error, self._clock())
-                self._respond(caller, reply, None, batch)
-            else:
-                self._decide(caller, codec, each, len(memoryview(each.params)), batch)
+        at, count = 0, len(messages)
+        while at < count:
+            message = messages[at]
+            if faults.active and faults.cuts_off(caller.session):
+                return
+            if len(message) > LARGE_BYTES and not self._admission.admits_large(
+                caller, len(message), self._clock()
+            ):
+                connection.close(CloseCode.RATE_LIMITED, "it sends more bytes than it may")
+                return
+            taken = 0
+            if not (connection.binary or faults.active or self._tracer):
+                taken = self._relays.take(caller, messages, at)
+            if taken == 0:
+                self._read(caller, MSGPACK if connection.binary else JSON, message)
+                taken = 1
+            at += taken
+            if not connection.is_open:
+                return
 
     def disconnected(self, connection: Connection, code: int) -> None:
         """The socket is gone, whoever closed it: a seat is kept for the grace period."""
@@ -139,6 +137,20 @@ class SignalingMessageHandler:
         return self._router.route(Message(caller, JSON, method, UNSET, self._clock(), 0, params))
 
     # --- the path ---
+
+    def _read(self, caller: Caller, codec: Codec, message: bytes) -> None:
+        request = codec.request(message)
+        if request is not None:
+            self._decide(caller, codec, request, len(message), None)
+            return
+        requests, is_batch = codec.requests(message)
+        batch = _Batch(codec, len(requests)) if is_batch else None
+        for each in requests:
+            if isinstance(each, Refused):
+                reply = self._refuse(caller, codec, each.id, each.error, self._clock())
+                self._respond(caller, reply, None, batch)
+            else:
+                self._decide(caller, codec, each, len(memoryview(each.params)), batch)
 
     def _decide(
         self, caller: Caller, codec: Codec, request: Request | Envelope, size: int, batch: _Batch | None

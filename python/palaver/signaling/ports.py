@@ -53,6 +53,11 @@ class Connection(Protocol):
     """Set by signaling: a connection that is not authenticated in time is closed, and has the small message limit."""
 
     @property
+    def is_open(self) -> bool:
+        """Whether neither side has begun to close: what comes in counts no more otherwise."""
+        ...
+
+    @property
     def is_slow(self) -> bool:
         """Whether the client has read so little of what it was sent that droppable messages are shed."""
         ...
@@ -62,8 +67,9 @@ class Connection(Protocol):
         or the connection closes."""
         ...
 
-    def send_frame(self, frame: bytes, droppable: bool = False) -> bool:
-        """The same for a message that is a whole frame already (RFC 6455 § 5.2): text, or binary where `binary` is True."""
+    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
+        """The same for a message that is a whole frame already (RFC 6455 § 5.2): text, or binary where `binary` is True. Or for
+        `count` of them, one behind the other."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:

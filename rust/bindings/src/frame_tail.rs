@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 /// The newest frames of a stream. The manual is palaver/core/_native.pyi.
 #[pyclass(module = "palaver.core")]
 pub(crate) struct FrameTail {
-    frames: core::FrameTail,
+    pub(crate) frames: core::FrameTail,
 }
 
 #[pymethods]

@@ -7,6 +7,7 @@ mod backoff;
 mod beat;
 mod broadcast_buffer;
 mod cache;
+mod client_frames;
 mod cluster_arguments;
 mod cluster_driver;
 mod convert;
@@ -49,6 +50,8 @@ mod _native {
     #[pymodule_export]
     use crate::cache::MessageCache;
     #[pymodule_export]
+    use crate::client_frames::take_messages;
+    #[pymodule_export]
     use crate::cluster_driver::ClusterDriver;
     #[pymodule_export]
     use crate::envelope::{GossipEnvelope, GossipMessage};
@@ -73,7 +76,7 @@ mod _native {
     #[pymodule_export]
     use crate::production_node::ProductionNode;
     #[pymodule_export]
-    use crate::relay::{SealedRelay, read_relay};
+    use crate::relay::{RelayRun, read_relays};
     #[pymodule_export]
     use crate::replay::ReplayGuard;
     #[pymodule_export]

@@ -1,44 +1,60 @@
-//! read_relay and what it returns.
+//! read_relays and what it returns.
 
 use palaver_core::{self as core, Place, Relay, RelayMethod, RequestId};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 
-/// What a relay passes on. The manual is palaver/core/_native.pyi.
+use crate::frame_tail::FrameTail;
+
+/// What relays pass on to one peer. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
-pub(crate) struct SealedRelay {
-    message: Py<PyBytes>,
-    sealed: core::Sealed,
+pub(crate) struct RelayRun {
+    relays: Vec<(Py<PyBytes>, core::Sealed)>,
 }
 
 #[pymethods]
-impl SealedRelay {
-    #[pyo3(signature = (sender, epoch, seq, prev, /))]
-    fn frame<'py>(
+impl RelayRun {
+    fn __len__(&self) -> usize {
+        self.relays.len()
+    }
+
+    #[pyo3(signature = (tail, sender, epoch, seq, prev, /))]
+    fn frames<'py>(
         &self,
         py: Python<'py>,
+        tail: &Bound<'py, FrameTail>,
         sender: &str,
         epoch: u64,
         seq: u64,
         prev: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let place = Place { epoch, seq, prev };
-        let notification = self
-            .sealed
-            .notification(self.message.as_bytes(py), sender, place)
-            .ok_or_else(|| PyValueError::new_err("a relay of more than 64 KiB"))?;
-        let parts = notification.parts();
-        PyBytes::new_with(py, parts.iter().map(|part| part.len()).sum(), |mut frame| {
-            for part in parts {
-                let (here, rest) = frame.split_at_mut(part.len());
+        let mut place = Place { epoch, seq, prev };
+        let mut notifications = Vec::with_capacity(self.relays.len());
+        for (message, sealed) in &self.relays {
+            let notification = sealed.notification(message.as_bytes(py), sender, place);
+            notifications
+                .push(notification.ok_or_else(|| PyValueError::new_err("a relay of more than 64 KiB"))?);
+            place = Place { epoch, seq: place.seq + 1, prev: place.seq };
+        }
+        let parts = || notifications.iter().flat_map(|notification| notification.parts());
+        let frames = PyBytes::new_with(py, parts().map(<[u8]>::len).sum(), |mut frames| {
+            for part in parts() {
+                let (here, rest) = frames.split_at_mut(part.len());
                 here.copy_from_slice(part);
-                frame = rest;
+                frames = rest;
             }
             Ok(())
-        })
+        })?;
+        let (mut tail, mut rest) = (tail.try_borrow_mut()?, frames.as_bytes());
+        for notification in &notifications {
+            let (frame, others) = rest.split_at(notification.parts().iter().map(|part| part.len()).sum());
+            tail.frames.push(frame);
+            rest = others;
+        }
+        Ok(frames)
     }
 }
 
@@ -48,17 +64,24 @@ type Read<'py> = (
     Bound<'py, PyString>,
     Bound<'py, PyString>,
     u32,
-    SealedRelay,
+    RelayRun,
 );
 
 #[pyfunction]
-#[pyo3(signature = (message, max_sdp_bytes, /))]
-pub(crate) fn read_relay<'py>(
-    message: &Bound<'py, PyBytes>,
+#[pyo3(signature = (messages, start, max_sdp_bytes, max_bytes, /))]
+pub(crate) fn read_relays<'py>(
+    messages: &Bound<'py, PyList>,
+    start: usize,
     max_sdp_bytes: usize,
+    max_bytes: usize,
 ) -> PyResult<Option<Read<'py>>> {
-    let py = message.py();
-    let Some(Relay { id, to, sealed }) = core::read_relay(message.as_bytes(), max_sdp_bytes) else {
+    let py = messages.py();
+    let at = |index: usize| -> PyResult<Bound<'py, PyBytes>> { Ok(messages.get_item(index)?.cast_into()?) };
+    if start >= messages.len() {
+        return Err(PyIndexError::new_err("there is no such message"));
+    }
+    let first = at(start)?;
+    let Some(Relay { id, to, sealed }) = core::read_relay(first.as_bytes(), max_sdp_bytes) else {
         return Ok(None);
     };
     let method = match sealed.method {
@@ -66,13 +89,32 @@ pub(crate) fn read_relay<'py>(
         RelayMethod::Answer => intern!(py, "sdpAnswer"),
         RelayMethod::Candidates => intern!(py, "iceCandidate"),
     };
+    let transport = &first.as_bytes()[sealed.transport.clone()];
+    let mut relays = vec![(first.clone().unbind(), sealed.clone())];
+    if sealed.method == RelayMethod::Candidates && id.is_none() {
+        for index in start + 1..messages.len() {
+            let message = at(index)?;
+            let bytes = message.as_bytes();
+            let Some(next) = core::read_relay(bytes, max_sdp_bytes).filter(|_| bytes.len() <= max_bytes)
+            else {
+                break;
+            };
+            let same = (next.id, next.to, next.sealed.method, next.sealed.generation)
+                == (None, to, sealed.method, sealed.generation)
+                && &bytes[next.sealed.transport.clone()] == transport;
+            if !same {
+                break;
+            }
+            let sealed = next.sealed;
+            relays.push((message.unbind(), sealed));
+        }
+    }
     let id = match id {
         None => None,
         Some(RequestId::Number(number)) => Some(number.into_bound_py_any(py)?),
         Some(RequestId::Text(text)) => Some(text.into_bound_py_any(py)?),
     };
-    let transport = PyString::from_bytes(py, &message.as_bytes()[sealed.transport.clone()])?;
+    let transport = PyString::from_bytes(py, transport)?;
     let (to, generation) = (PyString::new(py, to), sealed.generation);
-    let sealed = SealedRelay { message: message.clone().unbind(), sealed };
-    Ok(Some((method.clone(), id, transport, to, generation, sealed)))
+    Ok(Some((method.clone(), id, transport, to, generation, RelayRun { relays })))
 }

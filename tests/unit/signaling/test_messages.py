@@ -176,6 +176,13 @@ def test_a_reused_request_id_is_answered_again(stage: Stage) -> None:
         assert send(client, '{"jsonrpc":"2.0","id":1,"method":"heartbeat","params":{"t":1}}')["id"] == 1
 
 
+def test_what_came_behind_the_message_that_closes_is_not_looked_at(stage: Stage) -> None:
+    client = stage.enter("alice")
+    client.receive(*[b'{"jsonrpc":"2.0","id":7,"method":"nothing","params":{}}'] * 30)
+    assert client.closed is not None and client.closed[0] == 4505
+    assert sum(stage.plane.messages.errors.values()) == 10
+
+
 def test_ten_errors_in_ten_seconds_close_with_4505(stage: Stage) -> None:
     client = stage.enter("alice")
     for number in range(9):
