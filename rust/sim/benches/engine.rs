@@ -215,7 +215,12 @@ fn idle_bytes(nodes: usize, seconds: f64) {
     world.run(SETTLED, &mut |_| {});
     let before = sent(&world);
     world.run(SETTLED + seconds, &mut |_| {});
-    tell("idle bytes sent, headers included", nodes, "B/s", (sent(&world) - before) / (nodes as f64 * seconds));
+    tell(
+        "idle bytes sent, headers included",
+        nodes,
+        "B/s",
+        (sent(&world) - before) / (nodes as f64 * seconds),
+    );
 }
 
 /// The CPU of one node of an idle cluster: what it was told in 30 seconds, with the cipher, given to an engine of the same
