@@ -252,6 +252,16 @@ def test_plain_relays_take_the_short_way() -> None:
     assert len(world.clients[1].raw) == before + 3
 
 
+def test_so_many_are_read_together_at_most_that_refusing_them_one_by_one_stays_linear() -> None:
+    world = World(detour=False)
+    trickle = {"transport": "p", "generation": 1, "candidates": ["candidate:1"]}
+    messages = [world.message("iceCandidate", trickle, 1, None, 0)] * 40
+    for start, together in ((0, 16), (30, 10)):
+        read = read_relays(messages, start, 1000, 1000)
+        assert read is not None
+        assert len(read[-1]) == together
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_panic(message: bytes) -> None:
     read_relays([message], 0, 1000, 1000)

@@ -1164,7 +1164,7 @@ def read_relays(
 ) -> tuple[str, int | str | None, str, str, int, RelayRun] | None:
     """Reads the JSON request ``messages[start]`` if it passes an SDP or candidates on to a peer: sdpOffer, sdpAnswer,
     iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in notifications of at most
-    ``max_bytes``, are read with it.
+    ``max_bytes``, are read with it: 16 messages at most.
 
     Returns method, request id (None: a notification), transport, receiver, generation, and what is to be passed on, all
     checked. None for all other messages, and for what needs a closer look: an error, a field that is unknown or stands

@@ -9,6 +9,9 @@ use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::frame_tail::FrameTail;
 
+/// So many messages are read together at most. Where they are refused each is looked at alone, and reads those behind it again.
+const MAX_RUN: usize = 16;
+
 /// What relays pass on to one peer. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct RelayRun {
@@ -92,7 +95,7 @@ pub(crate) fn read_relays<'py>(
     let transport = &first.as_bytes()[sealed.transport.clone()];
     let mut relays = vec![(first.clone().unbind(), sealed.clone())];
     if sealed.method == RelayMethod::Candidates && id.is_none() {
-        for index in start + 1..messages.len() {
+        for index in start + 1..messages.len().min(start + MAX_RUN) {
             let message = at(index)?;
             let bytes = message.as_bytes();
             let Some(next) = core::read_relay(bytes, max_sdp_bytes).filter(|_| bytes.len() <= max_bytes)
