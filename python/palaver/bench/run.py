@@ -43,6 +43,11 @@ class Progress(Struct, frozen=True):
     cpu: int
     """CPU time of the load thread in nanoseconds."""
 
+    @property
+    def messages(self) -> int:
+        """What a server's cost is divided by."""
+        return self.arrived + self.cycles
+
 
 class StageReport(Struct, frozen=True):
     name: str
@@ -113,6 +118,7 @@ class Runner:
         self._settled: Sample | None = None
         self._first: Sample | None = None
         self._last: Sample | None = None
+        self._over = False
         self._peak = self._before.memory if self._before else 0
         self._run = LoadRun(plan)
 
@@ -123,6 +129,7 @@ class Runner:
             self._look(progress)
             yield progress
             time.sleep(POLL_SECONDS)
+        self._look(self._progress())
 
     def wait_until_in(self) -> None:
         """Of a plan in rounds: until everybody is in and quiet. Raises OSError where somebody is not let in."""
@@ -136,18 +143,20 @@ class Runner:
     def round(self) -> Measurement:
         """Of a plan in rounds: carries the next one out; its report's stages are of this round alone.
 
-        The server is looked at in the moments that the measuring begins and ends, as far as polling finds them.
+        The server is looked at when polling first finds that it is measured and when the round is over; where polling
+        comes too late for the first, then the look before the round stands. So messages arrive between the two in any case.
         """
-        self._first = self._last = None
+        self._first = self._sample(self._progress().messages)
         self._run.go()
+        measuring = False
         while (found := self._run.take_round()) is None:
             progress = self._progress()
-            if progress.phase == "measuring":
-                sample = self._sample(progress.arrived + progress.cycles)
-                self._first, self._last = self._first or sample, sample
+            if progress.phase == "measuring" and not measuring:
+                measuring, self._first = True, self._sample(progress.messages)
             elif progress.phase == "done":
                 raise OSError("the run ended inside a round")
             time.sleep(ROUND_POLL_SECONDS)
+        self._last = self._sample(self._progress().messages)
         report = msgspec.convert(found, Report)
         return Measurement(report, self._before, self._settled, self._first, self._last, self._peak)
 
@@ -168,19 +177,21 @@ class Runner:
         return Measurement(report, self._before, self._settled, self._first, self._last, self._peak)
 
     def _look(self, progress: Progress) -> None:
-        measuring = progress.phase == "measuring"
+        """Looks at the server: once when all are in, every 0.1 s while it is measured, and once after that."""
+        phase = progress.phase
+        over = phase in ("draining", "closing", "done")
         due = self._last is None or time.monotonic() - self._last.time >= SAMPLE_SECONDS
-        if not (measuring and due) and not (
-            self._settled is None and progress.phase not in ("connecting", "settling")
-        ):
+        wanted = self._settled is None or over or (phase == "measuring" and due)
+        if phase in ("connecting", "settling") or self._over or not wanted:
             return
-        sample = self._sample(progress.arrived + progress.cycles)
+        sample = self._sample(progress.messages)
         if sample is None:
             return
         self._peak = max(self._peak, sample.memory)
         self._settled = self._settled or sample
-        if measuring:
-            self._first, self._last = self._first or sample, sample
+        if phase == "measuring" or over:
+            self._first, self._last = self._first or (self._settled if over else sample), sample
+        self._over = over
 
     def _sample(self, messages: int) -> Sample | None:
         if self._server is None:
