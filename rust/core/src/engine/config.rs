@@ -41,7 +41,7 @@ pub struct EngineConfig {
     /// One dead member or seed is greeted this often, so that partitions heal by themselves.
     pub heal_interval: f64,
     /// Own record signed anew this often. A third of `record_age`, so that it survives two failures; half of it doubles what
-    /// an idle cluster spends on it, which grows with its size: 0.2 bytes a second for each member at two hours.
+    /// an idle cluster spends on it, which grows with its size: 0.15 bytes a second for each member.
     pub resign_interval: f64,
     /// Records whose time of issue is further away than this are refused and the dead among them buried.
     pub record_age: f64,
@@ -101,8 +101,8 @@ impl EngineConfig {
             mass_share: 0.15,
             partition_hold: 3_600.0,
             heal_interval: 15.0,
-            resign_interval: 2.0 * 3_600.0,
-            record_age: 6.0 * 3_600.0,
+            resign_interval: 2.5 * 3_600.0,
+            record_age: 7.5 * 3_600.0,
             tombstone_age: 24.0 * 3_600.0,
             pause_limit: 1.0,
             sync_interval: 0.5,

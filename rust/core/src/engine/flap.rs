@@ -1,5 +1,5 @@
-//! Members that go and return all the time: they stay unreachable to the application until they are quiet (the idea of BGP's
-//! route flap damping, RFC 2439).
+//! Members that go and return all the time: they stay unreachable to the application until they have been here and quiet for a
+//! while (the idea of BGP's route flap damping, RFC 2439, which forgives what is away more slowly, too: § 4.2).
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::Engine;
 use super::timers::Timer;
 use crate::{IdHashBuilder, NodeId, Status, Time};
 
-/// A penalty for each time a member went; it shrinks by one in [`FORGIVEN`].
+/// A penalty for each time a member went; it shrinks by one in [`FORGIVEN`] while the member is here.
 #[derive(Debug)]
 pub(super) struct Flaps {
     by_member: HashMap<NodeId, Flap, IdHashBuilder>,
@@ -17,7 +17,9 @@ pub(super) struct Flaps {
 #[derive(Debug, Clone, Copy)]
 struct Flap {
     penalty: f64,
+    /// When the penalty was that.
     at: Time,
+    away: bool,
     damped: bool,
 }
 
@@ -28,7 +30,8 @@ const MAX_REPORTED: usize = 1 << 10;
 
 impl Flap {
     fn penalty(&self, now: Time) -> f64 {
-        (self.penalty - now.since(self.at) / FORGIVEN).max(0.0)
+        let here = if self.away { 0.0 } else { now.since(self.at) };
+        (self.penalty - here / FORGIVEN).max(0.0)
     }
 }
 
@@ -58,18 +61,24 @@ impl Flaps {
 }
 
 impl Engine {
-    /// Counts a member that went.
+    /// Counts a member that went, and notes when it is back.
     pub(super) fn note_flap(&mut self, id: &NodeId, before: Option<Status>, after: Status) {
+        let now = self.clock.now;
+        if after == Status::Alive
+            && let Some(flap) = self.flaps.by_member.get_mut(id)
+        {
+            *flap = Flap { penalty: flap.penalty(now), at: now, away: false, damped: flap.damped };
+        }
         let went = before == Some(Status::Alive) && matches!(after, Status::Unreachable | Status::Dead);
         if !went {
             return;
         }
-        let now = self.clock.now;
         let allowed = self.config.flaps_allowed;
-        let flap = self.flaps.by_member.entry(*id).or_insert(Flap { penalty: 0.0, at: now, damped: false });
+        let new = Flap { penalty: 0.0, at: now, away: false, damped: false };
+        let flap = self.flaps.by_member.entry(*id).or_insert(new);
         // No more than what a quiet minute forgives.
         let penalty = (flap.penalty(now) + 1.0).min(allowed + 0.5);
-        *flap = Flap { penalty, at: now, damped: flap.damped };
+        *flap = Flap { penalty, at: now, away: true, damped: flap.damped };
         if flap.penalty > allowed && !flap.damped {
             flap.damped = true;
             self.timers.set(self.clock.after(LOOK_AGAIN), Timer::Flap(*id));
