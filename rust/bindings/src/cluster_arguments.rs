@@ -113,6 +113,7 @@ fn seconds_or_factor<'a>(config: &'a mut EngineConfig, name: &str) -> Option<&'a
         "sync_interval" => &mut config.sync_interval,
         "view_window" => &mut config.view_window,
         "leave_timeout" => &mut config.leave_timeout,
+        "return_hold" => &mut config.return_hold,
         "flaps_allowed" => &mut config.flaps_allowed,
         _ => return None,
     })

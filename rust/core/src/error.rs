@@ -32,6 +32,13 @@ pub enum Error {
         /// Its value.
         got: f64,
     },
+    /// A number that must be finite and not below zero is not.
+    Negative {
+        /// Its name.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+    },
     /// A weight of a rendezvous hash does not fit into 32 bits.
     WholeWeight,
     /// A weight is negative, infinite or not a number.
@@ -117,6 +124,7 @@ impl fmt::Display for Error {
                 write!(f, "the {what} is full: it may hold {limit} and would need more")?
             }
             Self::NotPositive { what, got } => write!(f, "{what} is a finite number above zero, not {got}")?,
+            Self::Negative { what, got } => write!(f, "{what} is a finite number from 0 on, not {got}")?,
             Self::WholeWeight => write!(f, "a weight is a whole number from 0 to 2^32 - 1")?,
             Self::Weight(got) => write!(f, "a weight is a finite number from 0 on, not {got}")?,
             Self::Capacity { what, max } => write!(f, "the capacity of a {what} is from 1 to {max}")?,

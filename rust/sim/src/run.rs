@@ -40,6 +40,7 @@ pub fn configuration(rival: Option<Rival>, real_cryptography: bool) -> EngineCon
             config.rules.heal = false;
             config.rules.pause_guard = false;
             config.rules.certified_deaths = false;
+            config.return_hold = 0.0;
             config.flaps_allowed = f64::MAX;
         }
     }

@@ -57,6 +57,8 @@ pub struct EngineConfig {
     pub leave_acknowledgements: usize,
     /// See `leave_acknowledgements`.
     pub leave_timeout: f64,
+    /// A member that was away is shown as alive again when it has been back for so long; 0: at once.
+    pub return_hold: f64,
     /// A member that goes and returns more often than this within about a minute stays unreachable until it is quiet.
     pub flaps_allowed: f64,
     /// The most members. A record takes about 500 bytes.
@@ -109,6 +111,7 @@ impl EngineConfig {
             view_window: 0.1,
             leave_acknowledgements: 8,
             leave_timeout: 5.0,
+            return_hold: 3.0,
             flaps_allowed: 1.0,
             max_members: 1 << 16,
             max_links: 1 << 16,
@@ -143,6 +146,11 @@ impl EngineConfig {
         for (what, got) in positive {
             if !(got.is_finite() && got > 0.0) {
                 return Err(Error::NotPositive { what, got });
+            }
+        }
+        for (what, got) in [("quick_gossip", self.quick_gossip), ("return_hold", self.return_hold)] {
+            if !(got.is_finite() && got >= 0.0) {
+                return Err(Error::Negative { what, got });
             }
         }
         let above = [

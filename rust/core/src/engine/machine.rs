@@ -262,7 +262,7 @@ impl Engine {
             }
             Timer::Join => self.greet_seeds(output),
             Timer::Leave => self.leave_again(output),
-            Timer::Flap(subject) => self.flap_over(subject),
+            Timer::Flap(subject, returns) => self.flap_over(subject, returns),
             Timer::Beat => self.beat(),
             Timer::Sync => self.sync_again(output),
         }

@@ -10,7 +10,7 @@ use crate::{NodeId, NodeMetadata, NodeRecord, Status, Time, Vitals};
 pub struct Member {
     /// Who.
     pub id: NodeId,
-    /// How it stands. One that flaps is unreachable.
+    /// How it stands for the application: see [`Engine::status`].
     pub status: Status,
     /// Whether this node alone misses its answers.
     pub suspected: bool,
@@ -57,10 +57,7 @@ impl Engine {
 
     /// The ids and standings of all that are known, in no particular order.
     pub fn standings(&self) -> impl Iterator<Item = (NodeId, Status)> + '_ {
-        self.table.iter().map(|entry| {
-            let status = entry.precedence.status();
-            (entry.id, if self.flaps.is_damped(&entry.id) { status.max(Status::Unreachable) } else { status })
-        })
+        self.table.iter().map(|entry| (entry.id, self.flaps.shown(&entry.id, entry.precedence.status())))
     }
 
     /// The same without what this node alone thinks: equal roots give equal answers. What all must agree on goes by this, as

@@ -32,8 +32,8 @@ pub(super) enum Timer {
     Join,
     /// The goodbye is to be repeated or over.
     Leave,
-    /// A flapping member may have become quiet.
-    Flap(NodeId),
+    /// A member may be shown again that came back so many times.
+    Flap(NodeId, u64),
     /// Vitals may be spread again.
     Beat,
     /// Another exchange after one that moved much.

@@ -24,16 +24,14 @@ impl Engine {
         if self.views.before.is_empty() {
             self.timers.set(self.clock.after(self.config.view_window), Timer::View);
         }
-        let before = before
-            .map(|status| if self.flaps.is_damped(id) { status.max(Status::Unreachable) } else { status });
+        let before = before.map(|status| self.flaps.shown(id, status));
         self.views.before.entry(*id).or_insert(before);
     }
 
-    /// How a member stands for the application: a damped one is unreachable.
+    /// How a member stands for the application: one that was away and has not been back for long is unreachable.
     #[must_use]
     pub fn status(&self, id: &NodeId) -> Option<Status> {
-        let status = self.table.get(id)?.precedence.status();
-        Some(if self.flaps.is_damped(id) { status.max(Status::Unreachable) } else { status })
+        Some(self.flaps.shown(id, self.table.get(id)?.precedence.status()))
     }
 
     pub(super) fn tell_view(&mut self, output: &mut Output) {
@@ -47,7 +45,9 @@ impl Engine {
                 after: self.status(&node),
                 incarnation: self.table.get(&node).map_or(0, |entry| entry.precedence.incarnation()),
             })
-            .filter(|change| change.before.is_some() || change.after.is_some())
+            .filter(|change| {
+                change.before != change.after || change.after.is_some() && !self.flaps.hides(&change.node)
+            })
             .collect();
         if !changes.is_empty() {
             output.events.push(Event::View(changes));
