@@ -141,6 +141,7 @@ pub(crate) fn the_buried_stay_buried(broken: Break) -> Verdict {
     let mut config = configuration(None, false);
     broken(&mut config.rules);
     (config.probe_interval, config.heal_interval) = (60.0, 1_800.0); // hours in a moment
+    let buried = config.record_age + 3_600.0;
     let mut world = World::new(config, LinkQuality::default(), 4, 1, 11);
     world.capture = Some(Vec::new());
     let (seed, late) = (world.nodes[0].address, world.nodes[3].id);
@@ -151,7 +152,7 @@ pub(crate) fn the_buried_stay_buried(broken: Break) -> Verdict {
     world.run(300.0, &mut |_| {});
     let trace = world.capture.take().unwrap();
     world.crash(3);
-    world.run(7.0 * 3_600.0, &mut |_| {});
+    world.run(buried, &mut |_| {});
     let known = |world: &World| {
         (0..3).filter(|node| world.nodes[*node].engine.as_ref().unwrap().status(&late).is_some()).count()
     };
@@ -164,7 +165,7 @@ pub(crate) fn the_buried_stay_buried(broken: Break) -> Verdict {
     for (node, stream, bytes) in trace.iter().filter(|(node, ..)| *node != 3) {
         world.inject(*node, seed, bytes, *stream, &mut |_| {});
     }
-    world.run(7.0 * 3_600.0 + 10.0, &mut |_| {});
+    world.run(buried + 10.0, &mut |_| {});
     if known(&world) == 0 { Ok(()) } else { Err(format!("{} know it again", known(&world))) }
 }
 
