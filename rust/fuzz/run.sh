@@ -3,8 +3,8 @@
 # on the way stays in target/; an input that fails is kept there too and its path is printed.
 set -eu
 cd "$(dirname "$0")"
-targets="datagram records log snapshot handshake dict_merge relay"
-share=$((${INPUTS:-10000000} / 7))
+targets="datagram records log snapshot handshake dict_merge relay frames"
+share=$((${INPUTS:-10000000} / $(echo $targets | wc -w)))
 cargo build -q --release
 for target in $targets; do
     mkdir -p "target/corpus/$target" target/failures
