@@ -1,4 +1,4 @@
-"""FailureDetector, GossipBackoff and GossipStrategy beside the plainest Python that says what they do."""
+"""FailureDetector, GossipBackoff, GossipStrategy and RateLimit beside the plainest Python that says what they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palaver.core import FailureDetector, GossipBackoff, GossipStrategy, Node, NodeMetadata
+from palaver.core import (
+    ArgumentError,
+    FailureDetector,
+    GossipBackoff,
+    GossipStrategy,
+    Node,
+    NodeMetadata,
+    RateLimit,
+)
 
 names = st.sampled_from(["a", "b", "c"])
 ticks = st.integers(0, 200)  # of 1/64 s, which floats hold exactly
@@ -140,3 +148,59 @@ def test_all_peers_but_one_are_near_while_both_sides_have_enough(
     picked_far = sum(each.node_id.startswith("far") for each in picks)
     assert len(picks) == len({each.node_id for each in picks}) == count
     assert picked_far == max(min(1, far), count - near)
+
+
+class NaiveBucket:
+    """Fills with tokens as time goes by, up to the burst."""
+
+    def __init__(self, rate: int, burst: int) -> None:
+        self.rate, self.burst = rate, burst
+        self.tokens, self.at = float(burst), 0.0
+
+    def room(self, now: float) -> float:
+        return min(self.tokens + (now - self.at) * self.rate, self.burst)
+
+    def pay(self, now: float, count: int) -> None:
+        self.tokens, self.at = self.room(now) - count, now
+
+
+accounts = st.tuples(st.sampled_from([1, 4, 64]), st.integers(1, 6))
+
+
+@given(
+    st.lists(accounts, min_size=1, max_size=3),
+    st.lists(st.tuples(ticks, st.integers(1, 7), st.integers(1, 3)), max_size=40),
+)
+def test_a_rate_limit_charges_all_accounts_or_none_as_buckets_of_tokens_do(
+    rates: list[tuple[int, int]], steps: list[tuple[int, int, int]]
+) -> None:
+    limit, naive = RateLimit(*rates), [NaiveBucket(*rate) for rate in rates]
+    meters = [[7.0, 0.0, 7.0] for _ in rates]
+    now = 1.0
+    for wait, count, paying in steps:
+        now += wait / 64
+        some = naive[:paying]
+        admitted = all(bucket.room(now) >= count for bucket in some)
+        assert limit.admit(now, count, 1, *meters[:paying]) is admitted
+        for bucket in some if admitted else []:
+            bucket.pay(now, count)
+    assert all(meter[::2] == [7.0, 7.0] for meter in meters)
+    assert limit.intervals == [1 / rate for rate, _ in rates]
+
+
+def test_a_rate_limit_says_what_is_wrong_and_charges_nothing() -> None:
+    limit = RateLimit((1, 5), (1, 5))
+    own = [0.0]
+    with pytest.raises(IndexError):
+        limit.admit(1.0, 1, 0, own, [])
+    with pytest.raises(ValueError, match="there are 2 accounts, not 3"):
+        limit.admit(1.0, 1, 0, own, own, own)
+    with pytest.raises(TypeError):
+        limit.admit(1.0, 1, 0, own, (0.0,))  # type: ignore[arg-type]
+    assert own == [0.0]
+    with pytest.raises(ValueError, match="1 to 4 accounts, not 0"):
+        RateLimit()
+    with pytest.raises(ArgumentError, match="rate is a finite number above zero"):
+        RateLimit((0, 1))
+    with pytest.raises(ArgumentError, match="burst - 1 is a finite number from 0 on"):
+        RateLimit((1, 0.5))

@@ -46,6 +46,7 @@ __all__ = [
     "Opened",
     "PairwiseLinks",
     "ProductionNode",
+    "RateLimit",
     "RelayRun",
     "ReplayGuard",
     "State",
@@ -1189,6 +1190,36 @@ def send_all(descriptors: list[int], pieces: list[bytes], /) -> list[tuple[int, 
 
     The caller sees to it that each descriptor is open, and that nothing written before still waits elsewhere.
     """
+
+@final
+class RateLimit:
+    """A rate that several accounts are held to at once: the generic cell rate algorithm (ITU-T I.371 Annex A), whose bucket is
+    one number, the time at which the next event is due.
+
+    The numbers are the caller's: lists of floats, one list for each account. 0.2 µs a call. Frozen: safe in all threads.
+    """
+
+    def __init__(self, *accounts: tuple[float, float]) -> None:
+        """For each account, at most four: events a second in the long run, and how many may come at once after a quiet time.
+
+        Raises ArgumentError for a rate that is not above 0 or a burst below 1, ValueError for another number of accounts.
+        """
+
+    @property
+    def intervals(self) -> list[float]:
+        """Seconds from one event to the next, for each account."""
+
+    @property
+    def tolerances(self) -> list[float]:
+        """How far an account's due time may be ahead of an event, in seconds."""
+
+    def admit(self, now: float, count: int, place: int, /, *meters: list[float]) -> bool:
+        """Charges ``count`` events that come ``now`` to the accounts, first to last, whose due times are ``meter[place]``.
+        False: one has no room for all of them, and nothing is charged.
+
+        Accounts may be left out at the end. Raises IndexError where a list is too short, ValueError for more lists than accounts;
+        nothing is charged then.
+        """
 
 def take_messages(
     buffer: bytearray | memoryview, size: int, opcode: int, max_payload: int, /

@@ -93,7 +93,9 @@ class RoomLog:
         seq = self.seq = self.seq + 1
         body = codec.body(event)
         entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
-        self._keep(entry, len(body))
+        self._entries.append(entry)
+        self._bytes += len(body)
+        self._shorten(self._max_events)
         return entry
 
     def append_run(self, run: RelayRun, sender: str, to: str, prev: int) -> bytes:
@@ -102,21 +104,22 @@ class RoomLog:
         frames = run.frames(self._frames, sender, self.epoch, self.seq + 1, prev)
         count = len(run)
         self.seq += count
-        if count > 1:
-            self._entries.extend([to] * (count - 1))
-        self._keep(to, len(frames))
+        entries = self._entries
+        if count == 1:
+            entries.append(to)
+        else:
+            entries.extend([to] * count)
+        self._bytes += len(frames)
+        if self._bytes > self._max_bytes or len(entries) > self._max_events:
+            self._shorten(self._max_events)
         return frames
 
-    def _keep(self, entry: Entry | str, size: int) -> None:
-        entries = self._entries
-        entries.append(entry)
-        self._bytes += size
-        while len(entries) > self._max_events or self._bytes > self._max_bytes:
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        oldest = self._entries.popleft()
-        self._bytes -= self._frames.pop() if type(oldest) is str else len(oldest.body)  # type: ignore[union-attr]
+    def _shorten(self, events: int) -> None:
+        """Forgets the oldest, until there are no more than so many and they fit."""
+        entries, frames = self._entries, self._frames
+        while len(entries) > events or self._bytes > self._max_bytes:
+            oldest = entries.popleft()
+            self._bytes -= frames.pop() if type(oldest) is str else len(oldest.body)  # type: ignore[union-attr]
 
     def after(self, seq: int) -> list[Entry] | None:
         """The entries after `seq`, oldest first; None where the tail no longer reaches back so far, or `seq` never was."""
@@ -135,8 +138,7 @@ class RoomLog:
 
     def trim(self, seq: int) -> None:
         """Forgets all up to and including `seq`: everybody has seen it."""
-        while self._entries and self.seq - len(self._entries) < seq:
-            self._forget_oldest()
+        self._shorten(max(self.seq - seq, 0))
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -8,6 +8,7 @@ from typing import Final, NoReturn, get_args
 
 from msgspec import Struct
 
+from palaver.core import RateLimit
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
@@ -108,43 +109,10 @@ RELAY_RATES: Final = {method: _RULES[method].rate for method in ("sdpOffer", "sd
 assert all(_RULES[method] == _Rule(rate, _SEATED, None, 0, False) for method, rate in RELAY_RATES.items())
 
 
-class _Allowance(Struct, frozen=True):
-    """One class's rate and burst as GCRA wants them: seconds between events, and how far ahead one may be.
-
-    For a connection, and shorter and longer for an identity and an address.
-    """
-
-    interval: float
-    tolerance: float
-    identity_interval: float
-    identity_tolerance: float
-    address_interval: float
-    address_tolerance: float
-
-    def of(self, count: int) -> _Allowance | None:
-        """The same for so many events at once, as if they were one; None where even an unused account has no room for them."""
-        more = count - 1
-        allowance = _Allowance(
-            count * self.interval,
-            self.tolerance - more * self.interval,
-            count * self.identity_interval,
-            self.identity_tolerance - more * self.identity_interval,
-            count * self.address_interval,
-            self.address_tolerance - more * self.address_interval,
-        )
-        least = min(allowance.tolerance, allowance.identity_tolerance, allowance.address_tolerance)
-        return allowance if least >= 0 else None
-
-
-def _allowance(limits: LimitSettings, rate: float, burst: float) -> _Allowance:
-    parts: list[float] = []
-    for factor in (1, limits.identity_factor, limits.address_factor):
-        interval = 1 / (rate * factor)
-        parts += [
-            interval,
-            (burst * factor - 1) * interval + 1e-9,
-        ]  # for sums of intervals that are not exact
-    return _Allowance(*parts)
+def _rate_limit(limits: LimitSettings, rate: float, burst: float) -> RateLimit:
+    """For a connection, its address and its identity: in the order of `Caller.meters`."""
+    factors = (1, limits.address_factor, limits.identity_factor)
+    return RateLimit(*((rate * factor, burst * factor) for factor in factors))
 
 
 class AdmissionController:
@@ -174,7 +142,7 @@ class AdmissionController:
             "stats": (limits.stats_per_second, limits.stats_per_second * 5),
             "ping": (PINGS_PER_SECOND, PINGS_PER_SECOND),
         }
-        self._allowances = [_allowance(limits, *rates[each]) for each in CLASSES]
+        self._rate_limits = [_rate_limit(limits, *rates[each]) for each in CLASSES]
         self._byte_seconds = 1 / limits.told_bytes_per_second
         self._burst_seconds = limits.told_burst_bytes * self._byte_seconds + 1e-9
         self._received_byte_seconds = 1 / limits.received_bytes_per_second
@@ -252,58 +220,28 @@ class AdmissionController:
     def admits(self, caller: Caller, rate: int, now: float, count: int = 1) -> bool:
         """Charges connection, address and identity with so many events; False, with nothing charged, if one has no room for all
         of them."""
-        allowed = self._allowances[rate]
-        if count > 1:
-            together = allowed.of(count)
-            if together is None:
-                return False
-            allowed = together
-        own, address = caller.meter.times, caller.address.times
-        identity = caller.identity
+        limit, own, address = self._rate_limits[rate], caller.meter.times, caller.address.times
+        identity = caller.identity or self._find_identity(caller)
         if identity is None:
-            identity = self._find_identity(caller)
-        of_connection = own[rate]
-        if of_connection < now:
-            of_connection = now
-        elif of_connection - allowed.tolerance > now:
-            return False
-        of_address = address[rate]
-        if of_address < now:
-            of_address = now
-        elif of_address - allowed.address_tolerance > now:
-            return False
-        if identity is not None:
-            times = identity.times
-            of_identity = times[rate]
-            if of_identity < now:
-                of_identity = now
-            elif of_identity - allowed.identity_tolerance > now:
-                return False
-            times[rate] = of_identity + allowed.identity_interval
-        own[rate] = of_connection + allowed.interval
-        address[rate] = of_address + allowed.address_interval
-        return True
+            return limit.admit(now, count, rate, own, address)
+        return limit.admit(now, count, rate, own, address, identity.times)
 
     def _refuse_event(self, caller: Caller, rate: int, now: float) -> NoReturn:
         """Names the first account that had no room for an event."""
-        allowed = self._allowances[rate]
-        wait = caller.meter.times[rate] - allowed.tolerance - now
-        if wait > 0:
-            self._refuse(rate, "connection", wait)
-        wait = caller.address.times[rate] - allowed.address_tolerance - now
-        if wait > 0 or caller.identity is None:
-            self._refuse(rate, "address", wait)
-        self._refuse(rate, "identity", caller.identity.times[rate] - allowed.identity_tolerance - now)
+        tolerances = self._rate_limits[rate].tolerances
+        waits = [
+            (account, meter.times[rate] - tolerance - now)
+            for (account, meter), tolerance in zip(caller.meters.items(), tolerances, strict=False)
+        ]
+        self._refuse(rate, *next((one for one in waits if one[1] > 0), waits[-1]))
 
     def charge_work(self, message: Message) -> None:
         """Charges a request that was large, now that it is known how large: those that follow wait for it."""
-        caller = message.caller
-        rate = _RULES[message.method].rate
-        allowed, more = self._allowances[rate], message.work // WORK_PER_REQUEST
-        caller.meter.times[rate] += more * allowed.interval
-        caller.address.times[rate] += more * allowed.address_interval
-        if caller.identity is not None:
-            caller.identity.times[rate] += more * allowed.identity_interval
+        rate, more = _RULES[message.method].rate, message.work // WORK_PER_REQUEST
+        for meter, interval in zip(
+            message.caller.meters.values(), self._rate_limits[rate].intervals, strict=False
+        ):
+            meter.times[rate] += more * interval
 
     def _find_identity(self, caller: Caller) -> Meter | None:
         identity = caller.session.client_id

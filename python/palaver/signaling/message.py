@@ -52,6 +52,12 @@ class Caller:
         self.since = 0.0
         """When it was connected; set by whoever has the clock."""
 
+    @property
+    def meters(self) -> dict[str, Meter]:
+        """All that it is charged to, the own first."""
+        meters = {"connection": self.meter, "address": self.address}
+        return meters if self.identity is None else meters | {"identity": self.identity}
+
 
 class Message(Struct, eq=False, gc=False):
     """A request, decoded as far as needed. A handler reads it and may set `then_close`."""

@@ -27,6 +27,7 @@ mod node;
 mod node_record;
 mod placement;
 mod production_node;
+mod rate_limit;
 mod relay;
 mod replay;
 mod simulate;
@@ -75,6 +76,8 @@ mod _native {
     use crate::placement::rendezvous;
     #[pymodule_export]
     use crate::production_node::ProductionNode;
+    #[pymodule_export]
+    use crate::rate_limit::RateLimit;
     #[pymodule_export]
     use crate::relay::{RelayRun, read_relays};
     #[pymodule_export]

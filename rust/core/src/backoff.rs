@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::chance::Chance;
-use crate::{Error, IdHashBuilder, NodeId, Time};
+use crate::{Error, Gcra, IdHashBuilder, NodeId, Time};
 
 /// How fast, how long and for how many peers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +28,7 @@ impl Default for BackoffLimits {
 
 #[derive(Debug, Clone, Copy)]
 struct Peer {
-    /// The theoretical arrival time of the generic cell rate algorithm (ITU-T I.371): one number is the whole bucket.
+    /// See [`Gcra::admit`].
     due: f64,
     resume: f64,
     failures: u32,
@@ -38,6 +38,7 @@ struct Peer {
 #[derive(Debug, Clone)]
 pub struct GossipBackoff {
     limits: BackoffLimits,
+    gcra: Gcra,
     chance: Chance,
     peers: HashMap<NodeId, Peer, IdHashBuilder>,
 }
@@ -45,31 +46,25 @@ pub struct GossipBackoff {
 impl GossipBackoff {
     /// Nobody has been sent to yet.
     pub fn new(limits: BackoffLimits, seed: u64, hasher: IdHashBuilder) -> Result<Self, Error> {
-        for (what, number) in [("rate", limits.rate), ("base", limits.base), ("cap", limits.cap)] {
+        for (what, number) in [("base", limits.base), ("cap", limits.cap)] {
             if !(number.is_finite() && number > 0.0) {
                 return Err(Error::NotPositive { what, got: number });
             }
         }
-        if limits.burst == 0 {
-            return Err(Error::NotPositive { what: "burst", got: 0.0 });
-        }
-        Ok(Self { limits, chance: Chance::new(seed), peers: HashMap::with_hasher(hasher) })
+        let gcra = Gcra::new(limits.rate, f64::from(limits.burst))?;
+        Ok(Self { limits, gcra, chance: Chance::new(seed), peers: HashMap::with_hasher(hasher) })
     }
 
     /// Whether a message may go to `id` now. If so it is counted: send it.
     pub fn should_send(&mut self, id: NodeId, now: Time) -> Result<bool, Error> {
         let now = now.seconds();
-        let (interval, burst) = (1.0 / self.limits.rate, f64::from(self.limits.burst));
+        let gcra = self.gcra;
         let peer = self.peer(id)?;
         if now < peer.resume {
             return Ok(false);
         }
-        let due = peer.due.max(now);
-        // A tolerance of a thousandth of an interval, so that sums of intervals do not miss by a rounding.
-        if due - now > (burst - 1.0 + 1e-3) * interval {
-            return Ok(false);
-        }
-        peer.due = due + interval;
+        let Some(due) = gcra.admit(peer.due, now, 1) else { return Ok(false) };
+        peer.due = due;
         Ok(true)
     }
 

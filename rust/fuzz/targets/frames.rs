@@ -17,7 +17,13 @@ fuzz_target!(|bytes: &[u8]| {
         let mut payload = vec![0; size];
         frame.unmask(&mut payload);
         let mask = &rest[head - 4..head];
-        assert!(payload.iter().zip(&rest[head..taken]).zip(mask.iter().cycle()).all(|((is, was), mask)| *is == was ^ mask));
+        assert!(
+            payload
+                .iter()
+                .zip(&rest[head..taken])
+                .zip(mask.iter().cycle())
+                .all(|((is, was), mask)| *is == was ^ mask)
+        );
         rest = &rest[taken..];
     }
 });
