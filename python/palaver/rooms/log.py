@@ -5,13 +5,12 @@ A session needs no counter of its own elsewhere: what it missed is what the log 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container
 from typing import Final
 
 from msgspec import Struct
 
-from palaver.core import FrameTail, RelayRun
+from palaver.core import LogTail, RelayRun
 from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.events import Event, TransportAnswer, TransportIce, TransportOffer
 
@@ -79,12 +78,8 @@ class RoomLog:
     def __init__(self, epoch: int, max_events: int, max_bytes: int) -> None:
         self.epoch = epoch
         self.seq = 0
-        self._max_events = max_events
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._entries: deque[Entry | str] = deque()
-        """In order of their numbers. Of an event that was sent as a frame there is only its receiver here."""
-        self._frames = FrameTail()
+        self._tail = LogTail(max_events, max_bytes)
+        """In order of their numbers: entries, and of events that were sent as frames only these."""
 
     def append(
         self, event: Event, to: Container[str] | str | None, but: str | None, codec: Codec = JSON
@@ -93,52 +88,33 @@ class RoomLog:
         seq = self.seq = self.seq + 1
         body = codec.body(event)
         entry = Entry(self.epoch, seq, type(event), None if type(to) is str else event, to, but, codec, body)
-        self._entries.append(entry)
-        self._bytes += len(body)
-        self._shorten(self._max_events)
+        self._tail.append(entry, len(body))
         return entry
 
     def append_run(self, run: RelayRun, sender: str, to: str, prev: int) -> bytes:
         """Notes events of `PASSED_ON` for one peer that last saw `prev`, and returns their frames. They have the log's next
         numbers; of each there is only the text frame here."""
-        frames = run.frames(self._frames, sender, self.epoch, self.seq + 1, prev)
-        count = len(run)
-        self.seq += count
-        entries = self._entries
-        if count == 1:
-            entries.append(to)
-        else:
-            entries.extend([to] * count)
-        self._bytes += len(frames)
-        if self._bytes > self._max_bytes or len(entries) > self._max_events:
-            self._shorten(self._max_events)
+        frames = run.frames(self._tail, sender, to, self.epoch, self.seq + 1, prev)
+        self.seq += len(run)
         return frames
-
-    def _shorten(self, events: int) -> None:
-        """Forgets the oldest, until there are no more than so many and they fit."""
-        entries, frames = self._entries, self._frames
-        while len(entries) > events or self._bytes > self._max_bytes:
-            oldest = entries.popleft()
-            self._bytes -= frames.pop() if type(oldest) is str else len(oldest.body)  # type: ignore[union-attr]
 
     def after(self, seq: int) -> list[Entry] | None:
         """The entries after `seq`, oldest first; None where the tail no longer reaches back so far, or `seq` never was."""
-        if not 0 <= self.seq - seq <= len(self._entries):
+        if not 0 <= self.seq - seq <= len(self._tail):
             return None
-        newest_first: list[Entry] = []
-        frames = 0
-        for number, entry in zip(range(self.seq, seq, -1), reversed(self._entries), strict=False):
-            if isinstance(entry, str):
-                frame = self._frames.newest(frames)
-                frames += 1
+        entries: list[Entry] = []
+        for number, kept in enumerate(self._tail.newest(self.seq - seq), seq + 1):
+            if type(kept) is tuple:
+                to, frame = kept
                 kind, body = JSON.kind_and_body(frame)
-                entry = Entry(self.epoch, number, PASSED_ON[kind], None, entry, None, JSON, body)
-            newest_first.append(entry)
-        return newest_first[::-1]
+                entries.append(Entry(self.epoch, number, PASSED_ON[kind], None, to, None, JSON, body))
+            else:
+                entries.append(kept)
+        return entries
 
     def trim(self, seq: int) -> None:
         """Forgets all up to and including `seq`: everybody has seen it."""
-        self._shorten(max(self.seq - seq, 0))
+        self._tail.shorten(max(self.seq - seq, 0))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._tail)

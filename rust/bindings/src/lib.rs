@@ -15,13 +15,13 @@ mod envelope;
 mod error;
 mod events;
 mod failure_detector;
-mod frame_tail;
 mod keys;
 mod links;
 mod load_plan;
 mod load_run;
 mod local_engine;
 mod lock;
+mod log_tail;
 mod membership;
 mod node;
 mod node_record;
@@ -59,13 +59,13 @@ mod _native {
     #[pymodule_export]
     use crate::failure_detector::FailureDetector;
     #[pymodule_export]
-    use crate::frame_tail::FrameTail;
-    #[pymodule_export]
     use crate::keys::KeyManager;
     #[pymodule_export]
     use crate::links::{Opened, PairwiseLinks};
     #[pymodule_export]
     use crate::load_run::LoadRun;
+    #[pymodule_export]
+    use crate::log_tail::LogTail;
     #[pymodule_export]
     use crate::membership::{MembershipTable, Merged};
     #[pymodule_export]

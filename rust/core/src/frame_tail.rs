@@ -32,16 +32,17 @@ impl FrameTail {
         size
     }
 
-    /// The frame that came `back` frames before the newest, in two parts; None where it is not kept. O(frames).
-    #[must_use]
-    pub fn newest(&self, back: usize) -> Option<(&[u8], &[u8])> {
-        let index = self.sizes.len().checked_sub(back + 1)?;
-        let after: usize = self.sizes.range(index + 1..).sum();
-        let end = self.bytes.len() - after;
-        let start = end - self.sizes[index];
+    /// The newest frames, oldest first, each in two parts; all there are if they are fewer than `count`. O(count) in all.
+    pub fn newest(&self, count: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (front, rest) = self.bytes.as_slices();
         let cut = front.len();
-        Some((&front[start.min(cut)..end.min(cut)], &rest[start.max(cut) - cut..end.max(cut) - cut]))
+        let sizes = self.sizes.range(self.sizes.len().saturating_sub(count)..);
+        let mut end = self.bytes.len() - sizes.clone().sum::<usize>();
+        sizes.map(move |size| {
+            let start = end;
+            end += size;
+            (&front[start.min(cut)..end.min(cut)], &rest[start.max(cut) - cut..end.max(cut) - cut])
+        })
     }
 
     /// How many frames are kept.
@@ -80,11 +81,11 @@ mod tests {
                     None => prop_assert_eq!(tail.pop(), model.pop_front().map_or(0, |frame| frame.len())),
                 }
                 prop_assert_eq!((tail.len(), tail.is_empty()), (model.len(), model.is_empty()));
-                for (back, frame) in model.iter().rev().enumerate() {
-                    let (one, other) = tail.newest(back).unwrap();
-                    prop_assert_eq!(&[one, other].concat(), frame);
+                for count in [0, 1, model.len() / 2, model.len(), model.len() + 1] {
+                    let newest: Vec<_> = tail.newest(count).map(|(one, other)| [one, other].concat()).collect();
+                    let older = model.len().saturating_sub(count);
+                    prop_assert_eq!(newest, model.range(older..).cloned().collect::<Vec<_>>());
                 }
-                prop_assert_eq!(tail.newest(model.len()), None);
                 prop_assert!(!tail.is_empty() || tail.bytes.capacity() == 0);
             }
         }
