@@ -86,22 +86,21 @@ class FrameReader(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         parser = self._parser
-        room: memoryview = (self._parsers.at_hand if parser is None else parser).protocol.get_buffer(sizehint)
+        if parser is None:
+            return self._table.read_buffer
+        room: memoryview = parser.protocol.get_buffer(sizehint)
         return room
 
     def buffer_updated(self, nbytes: int) -> None:
         self._heard = True
         parser = self._parser
-        if parser is None:
-            parser = self._parsers.at_hand
-            nbytes = self._take_plain(parser, nbytes)
-            if nbytes == 0:
-                return
-        parser.taker = self
-        parser.rest = nbytes
-        parser.protocol.buffer_updated(nbytes)
-        if parser.rest or parser.spent or self._parser is not None or nbytes > _LARGE_READ:
-            self._settle(parser)
+        if parser is not None:
+            self._read(parser, nbytes)
+            return
+        buffer = self._table.read_buffer
+        taken = self._take_plain(buffer, nbytes)
+        if taken < nbytes:
+            self._parse(buffer[taken:nbytes])
 
     def eof_received(self) -> bool:
         return False
@@ -123,14 +122,12 @@ class FrameReader(asyncio.BufferedProtocol):
         self._parser = None
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Parses bytes that did not come straight from the socket."""
+        """Takes bytes that did not come straight from the socket."""
+        self._heard = True
         rest = memoryview(data)
-        while rest and not self.broken:
-            room = self.get_buffer(-1)
-            size = min(len(room), len(rest))
-            room[:size] = rest[:size]
-            self.buffer_updated(size)
-            rest = rest[size:]
+        if self._parser is None:
+            rest = rest[self._take_plain(rest, len(rest)) :]
+        self._parse(rest)
 
     def heard(self) -> None:
         """The client shows life in another way."""
@@ -172,6 +169,24 @@ class FrameReader(asyncio.BufferedProtocol):
     def _saw_close(self) -> None:
         (self._parser or self._parsers.at_hand).spent = True
 
+    def _parse(self, rest: memoryview) -> None:
+        """Gives bytes to the parser."""
+        while rest and not self.broken:
+            parser = self._parser or self._parsers.at_hand
+            room = parser.protocol.get_buffer(-1)
+            size = min(len(room), len(rest))
+            room[:size] = rest[:size]
+            self._read(parser, size)
+            rest = rest[size:]
+
+    def _read(self, parser: FrameParser, size: int) -> None:
+        """Has the parser read what has come into its buffer."""
+        parser.taker = self
+        parser.rest = size
+        parser.protocol.buffer_updated(size)
+        if parser.rest or parser.spent or self._parser is not None or size > _LARGE_READ:
+            self._settle(parser)
+
     def _settle(self, parser: FrameParser) -> None:
         """Keeps a parser that is in the middle of a frame; one that is not, others may use."""
         if parser is not self._parser:
@@ -184,25 +199,20 @@ class FrameReader(asyncio.BufferedProtocol):
 
     # --- frames ---
 
-    def _take_plain(self, parser: FrameParser, size: int) -> int:
-        """Takes the messages that are plain off the `size` bytes that the parser is about to read: nearly all are. Returns how
-        many bytes are left to it."""
+    def _take_plain(self, buffer: memoryview, size: int) -> int:
+        """Takes the messages that are plain off the first `size` bytes, while no frame is under way: nearly all are. Returns how
+        many bytes they took."""
         table, receiver = self._table, self._receiver
         kind = self._data_type
         if kind is None or self._assembly is not None or not receiver.is_open:
-            return size
-        buffer = parser.protocol.get_buffer(-1)
+            return 0
         messages, payload, taken = take_messages(buffer, size, _OPCODES[kind], self.max_message_bytes())
-        if not messages:
-            return size
-        counters = table.counters
-        counters.messages_in += len(messages)
-        counters.bytes_in += payload
-        table.deliver(receiver, messages)
-        rest = size - taken
-        if rest:
-            buffer[:rest] = buffer[taken:size]
-        return rest
+        if messages:
+            counters = table.counters
+            counters.messages_in += len(messages)
+            counters.bytes_in += payload
+            table.deliver(receiver, messages)
+        return taken
 
     def _whole_message(self, frame: WSFrame) -> None:
         table, receiver = self._table, self._receiver

@@ -12,7 +12,7 @@ from typing import Protocol
 from palaver.core import send_all
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
-from palaver.gateway.parser import ParserPool
+from palaver.gateway.parser import READ_BUFFER_BYTES, ParserPool
 from palaver.gateway.pulse import BEATS_PER_PING
 from palaver.gateway.timer_wheel import Due, TimerWheel
 from palaver.protocol.close_codes import CloseCode
@@ -72,7 +72,9 @@ class ConnectionTable:
         )
         self.next_id = count(1).__next__
         self.scratch = memoryview(bytearray(64 * 1024))
-        """Where bytes land that are looked at once: of handshakes, and after the end of a connection."""
+        """Where bytes land that are looked at once."""
+        self.read_buffer = self.scratch[:READ_BUFFER_BYTES]
+        """The same for a client that may send a lot: what one read brings is handled before others have their turn."""
         self._per_address: Counter[str] = Counter()
         self._half_open_per_address: Counter[str] = Counter()
         self._dirty: list[Socket] = []

@@ -24,6 +24,7 @@ from palaver.rooms.participant import Participant
 from palaver.rooms.peer_links import PeerLinks
 from palaver.rooms.producers import Producers
 from palaver.rooms.role import Grants
+from palaver.rooms.session import Sink
 from palaver.rooms.timers import Timer, Timers
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
@@ -110,15 +111,14 @@ class Room:
             self._on_change(self)
         pending.append(self.log.append(event, to, but, codec))
 
-    def pass_on(self, run: RelayRun, sender: str, receiver: Participant) -> None:
-        """Sends a peer at once what another passes on to it: the log's next entries. Its socket is there, and speaks JSON."""
+    def pass_on(self, run: RelayRun, sender: str, receiver: Participant, sink: Sink) -> None:
+        """Sends a peer at once what another passes on to it: the log's next entries. `sink` is its socket, and speaks JSON."""
         if self._pending:
             self.deliver()
         session, log = receiver.session, self.log
-        assert session.sink is not None
         frames = log.append_run(run, sender, receiver.peer, session.last_seq)
         session.last_seq = log.seq
-        session.sink.send_frame(frames, False, len(run))
+        sink.send_frame(frames, False, len(run))
 
     def deliver(self) -> None:
         """Sends the noted events to those who are here, in order."""

@@ -76,6 +76,6 @@ class Relays:
         caller.refusals = 0
         if id is not None:
             caller.connection.send(JSON.reply(id, DELIVERED if method == "sdpOffer" else EMPTY))
-        room.pass_on(run, peer, other)
+        room.pass_on(run, peer, other, sink)
         self._seconds[method].observe((self._clock() - now) / count, count)
         return count
