@@ -1134,7 +1134,7 @@ class LogTail:
     single objects cost the memory allocator and the caches ten times as much, each long cold when it goes.
     """
 
-    def __new__(cls, max_entries: int, max_bytes: int) -> Self: ...
+    def __new__(cls, max_entries: int, max_bytes: int) -> LogTail: ...
     def append(self, entry: object, size: int, /) -> None:
         """Appends an entry that counts as so many bytes. Raises OverflowError or ValueError for sizes that no memory holds."""
 
@@ -1203,7 +1203,7 @@ class RateLimit:
     The numbers are the caller's: lists of floats, one list for each account. 0.2 µs a call. Frozen: safe in all threads.
     """
 
-    def __new__(cls, *accounts: tuple[float, float]) -> Self:
+    def __new__(cls, *accounts: tuple[float, float]) -> RateLimit:
         """For each account, at most four: events a second in the long run, and how many may come at once after a quiet time.
 
         Raises ArgumentError for a rate that is not above 0 or a burst below 1, ValueError for another number of accounts.
