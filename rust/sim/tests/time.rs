@@ -28,10 +28,10 @@ fn deaths(world: &mut World, until: f64) -> usize {
     deaths
 }
 
-/// Records signed seven hours away are refused by others, and those of others by it: they keep the ones they have.
+/// Records signed eight hours away are refused by others, and those of others by it: they keep the ones they have.
 #[test]
-fn a_wall_clock_that_jumps_by_seven_hours_costs_nobody_their_life_and_is_forgotten_when_it_is_right_again() {
-    for by in [7.0 * HOUR, -7.0 * HOUR] {
+fn a_wall_clock_that_jumps_by_eight_hours_costs_nobody_their_life_and_is_forgotten_when_it_is_right_again() {
+    for by in [8.0 * HOUR, -8.0 * HOUR] {
         let mut world = settled(5, 1);
         world.nodes[2].clock_error = by;
         assert_eq!(deaths(&mut world, 2.0 * HOUR), 0, "jump by {by}");
@@ -43,8 +43,8 @@ fn a_wall_clock_that_jumps_by_seven_hours_costs_nobody_their_life_and_is_forgott
 }
 
 #[test]
-fn who_joins_with_a_clock_that_is_wrong_by_seven_hours_is_refused_and_both_sides_are_told_why() {
-    for by in [7.0 * HOUR, -7.0 * HOUR] {
+fn who_joins_with_a_clock_that_is_wrong_by_eight_hours_is_refused_and_both_sides_are_told_why() {
+    for by in [8.0 * HOUR, -8.0 * HOUR] {
         let mut world = settled(4, 2);
         world.crash(3);
         world.lose_disk(3);

@@ -135,7 +135,7 @@ pub(crate) fn a_trace_replayed_after_two_days_changes_nothing(broken: Break) -> 
     if before == after && before.1 == 1 { Ok(()) } else { Err(format!("{before:?} became {after:?}")) }
 }
 
-/// A member dies and is buried seven hours later; then all wall clocks are set back by three, so that its record is no longer
+/// A member dies and is buried an hour after its record has grown too old; then all wall clocks are set back by three, so that its record is no longer
 /// old, and all that it ever sent is replayed: it stays buried.
 pub(crate) fn the_buried_stay_buried(broken: Break) -> Verdict {
     let mut config = configuration(None, false);
