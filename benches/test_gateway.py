@@ -65,7 +65,7 @@ class Pair:
             messages.connected(connection)
             join = request("join", room="room", token=self.stage.token(identity))
             antechamber.take(memoryview(join))
-            self.table._flush_all()
+            self.table._flush()
             payload = transport.last[4:]  # a server's frame of 126 to 65,535 bytes
             self.wires.append(transport)
             self.peers.append(json.loads(payload)["result"]["you"]["peer"])
@@ -73,7 +73,7 @@ class Pair:
     def read(self, by: int, data: bytes) -> None:
         """One turn of the loop."""
         feed(self.wires[by].protocol, data)
-        self.table._flush_all()
+        self.table._flush()
 
 
 def pair_of_clients() -> Pair:

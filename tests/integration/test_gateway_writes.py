@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from palaver.gateway import ClientGateway
-from palaver.gateway.outbox import WRITE_BYTES
+from palaver.gateway.table import WRITE_BYTES
 from unit.gateway.raw_websocket import (
     PATIENCE,
     TEXT,

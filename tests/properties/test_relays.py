@@ -12,6 +12,9 @@ from harness.plane import Client, Stage
 from harness.settings import node_settings
 from palaver.core import read_relays
 from palaver.protocol.codec import JSON
+from palaver.protocol.frames import TEXT, data_frame
+from palaver.protocol.methods.session import EMPTY
+from palaver.protocol.methods.transport import DELIVERED
 from palaver.rooms.log import Entry, RoomLog
 from palaver.rooms.room import Room
 
@@ -272,7 +275,7 @@ def test_no_bytes_make_it_panic(message: bytes) -> None:
 
 
 @given(
-    requests, st.sampled_from([0, 7, "a"]), st.integers(0, 10_000), st.binary(max_size=2), st.integers(0, 100)
+    requests, st.sampled_from([0, 7, 2**63 - 1, "", "a", "a" * 64]), st.integers(0, 10_000), st.binary(max_size=2), st.integers(0, 100)
 )
 def test_what_it_reads_is_a_request_that_the_codec_reads(
     request: tuple[str, dict[str, Any]], id: int | str, place: int, bytes_there: bytes, max_sdp: int
@@ -284,10 +287,12 @@ def test_what_it_reads_is_a_request_that_the_codec_reads(
     message[at : at + len(bytes_there)] = bytes_there
     read = read_relays([bytes(message)], 0, max_sdp, 0)
     if read is not None:
-        method, read_id, transport, to, generation, _ = read
+        method, reply, transport, to, generation, _ = read
         decoded = JSON.request(bytes(message))
         assert decoded is not None
         params = decoded.params
-        assert (decoded.method, decoded.id) == (method, read_id)
+        assert decoded.method == method and isinstance(decoded.id, int | str)
+        result = DELIVERED if method == "sdpOffer" else EMPTY
+        assert reply == data_frame(TEXT, JSON.reply(decoded.id, result))
         assert (params.transport, params.to, params.generation) == (transport, to, generation)
         assert method == "iceCandidate" or len(bytes(params.sdp)) - 2 <= max_sdp

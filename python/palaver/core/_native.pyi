@@ -19,7 +19,7 @@ threads
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeVar, final
+from typing import Any, Generic, Literal, Self, TypeVar, final
 
 from palaver.core.events import Event, Member, Reachability
 from palaver.core.types import Members, Priority, Row, Status
@@ -44,6 +44,8 @@ __all__ = [
     "NodeMetadata",
     "NodeRecord",
     "Opened",
+    "Outbox",
+    "Outboxes",
     "PairwiseLinks",
     "ProductionNode",
     "RateLimit",
@@ -58,7 +60,6 @@ __all__ = [
     "node_id_of",
     "read_relays",
     "rendezvous",
-    "send_all",
     "sign_ban",
     "sign_ticket",
     "simulate",
@@ -1166,13 +1167,13 @@ class RelayRun:
 
 def read_relays(
     messages: list[bytes], start: int, max_sdp_bytes: int, max_bytes: int, /
-) -> tuple[str, int | str | None, str, str, int, RelayRun] | None:
+) -> tuple[str, bytes | None, str, str, int, RelayRun] | None:
     """Reads the JSON request ``messages[start]`` if it passes an SDP or candidates on to a peer: sdpOffer, sdpAnswer,
     iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in notifications of at most
     ``max_bytes``, are read with it: 16 messages at most.
 
-    Returns method, request id (None: a notification), transport, receiver, generation, and what is to be passed on, all
-    checked. None for all other messages, and for what needs a closer look: an error, a field that is unknown or stands
+    Returns method, the reply that it was taken, as a frame (None: to a notification), transport, receiver, generation, and what is
+    to be passed on, all checked. None for all other messages, and for what needs a closer look: an error, a field that is unknown or stands
     twice, a name that is not printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for
     2 KB. Raises IndexError where there is no such message.
     """
@@ -1186,14 +1187,66 @@ def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> lis
     ArgumentError for a bad id, weight or count.
     """
 
-def send_all(descriptors: list[int], pieces: list[bytes], /) -> list[tuple[int, int]]:
-    """Writes a piece to each of several connected sockets, without waiting (send(2) with MSG_DONTWAIT).
+class Outbox:
+    """What waits to be written to one client: frames in order, joined into few writes, counted in bytes. To be inherited.
 
-    Returns which pieces were not taken whole, and how many bytes of each were: (index, bytes). What failed counts as
-    nothing taken; whoever owns the socket will meet the error there. A negative descriptor takes nothing.
-
-    The caller sees to it that each descriptor is open, and that nothing written before still waits elsewhere.
+    Whoever inherits keeps `descriptor` and `is_clear` true to the socket, overrides `admit_frame`, and does with a transport what
+    `Outboxes.flush` leaves to it. Not for several threads. 0.1 µs for a frame in, and little more than its send(2) for it out.
     """
+
+    def __new__(cls, outboxes: Outboxes[Any], /) -> Self: ...
+    descriptor: int
+    """The socket; negative (as it begins) where only a transport may write. Open for as long as the outbox is clear."""
+    is_clear: bool
+    """Whether frames may join and be written without further ado: not once the socket ends, nor while a transport holds bytes."""
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes queued, frame headers included."""
+
+    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
+        """Queues a whole frame (RFC 6455 § 5.2), or `count` of them, one behind the other. Returns whether it did.
+
+        `admit_frame` decides where the outbox is not clear or would wait with more than `long_bytes`.
+        """
+
+    def admit_frame(self, size: int, droppable: bool, /) -> bool:
+        """Whether a frame of `size` bytes may join nevertheless. Here: no."""
+
+    def push_frame(self, frame: bytes, /) -> None:
+        """Queues a frame without asking or counting: a control frame."""
+
+    def flush_soon(self) -> None:
+        """Has the next flush look at it; every frame that is queued does that."""
+
+    def take_frames(self) -> bytes:
+        """Takes the oldest frames for a transport to write, about `piece_bytes` of them in one piece; b"" when none waits."""
+
+    def drop_frames(self) -> None:
+        """Forgets what is queued. Frames are taken whole or not at all, so the stream stays well-formed."""
+
+@final
+class Outboxes(Generic[_T]):
+    """What the outboxes of one event loop share: which of them are due, and what was written. `_T` is the class that inherits."""
+
+    def __new__(cls, wake: Callable[[], object], long_bytes: int, piece_bytes: int) -> Outboxes[_T]:
+        """`wake` is called when the first outbox becomes due, and arranges for `flush` to be called."""
+
+    long_bytes: int
+    """How many bytes may wait in an outbox before `admit_frame` is asked."""
+    @property
+    def messages_out(self) -> int:
+        """Messages queued by `send_frame` so far."""
+    @property
+    def bytes_out(self) -> int:
+        """Bytes written or taken so far."""
+
+    def flush(self) -> list[tuple[_T, bytes]]:
+        """Writes what waits in the outboxes that are due, in one go and without waiting (send(2) with MSG_DONTWAIT).
+
+        Returns what is left to their owners: an outbox, and the bytes that its socket did not take, for a transport to write (an
+        error of the socket counts as nothing taken: the transport will meet it); or b"" where nothing was tried, because the
+        outbox has no descriptor, is not clear, or is empty or longer than `piece_bytes`.
+        """
 
 @final
 class RateLimit:

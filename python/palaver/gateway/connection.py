@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
+from palaver.core import Outbox
 from palaver.gateway.antechamber import Antechamber
 from palaver.gateway.close_codes import ABNORMAL, Close, may_be_sent
 from palaver.gateway.drain import Drain
 from palaver.gateway.frame_reader import FrameReader
 from palaver.gateway.frames import PING, PONG, close_frame, control_frame
-from palaver.gateway.outbox import WRITE_BYTES, Outbox
 from palaver.gateway.pull import Inbox
 from palaver.gateway.pulse import Pulse, pulse
 from palaver.gateway.table import ConnectionTable
@@ -17,7 +18,7 @@ from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.frames import BINARY, TEXT, data_frame
 
 
-class WebSocketConnection:
+class WebSocketConnection(Outbox):
     """An upgraded socket. `send` and `close` only queue; they never block and never raise.
 
     Its life: open until a CLOSE frame is queued or comes, or the socket is lost; then it only flushes, and goes
@@ -37,7 +38,6 @@ class WebSocketConnection:
         "_gone",
         "_inbox_full",
         "_next_beat",
-        "_outbox",
         "_paused",
         "_peer_done",
         "_reader",
@@ -49,7 +49,6 @@ class WebSocketConnection:
         "authenticated",
         "bearer",
         "binary",
-        "descriptor",
         "host",
         "id",
         "inbox",
@@ -57,6 +56,9 @@ class WebSocketConnection:
         "is_slow",
         "wheel_slot",
     )
+
+    def __new__(cls, table: ConnectionTable, *_: object) -> Self:
+        return super().__new__(cls, table.outboxes)
 
     def __init__(
         self,
@@ -75,11 +77,9 @@ class WebSocketConnection:
         self.authenticated = False
         self.wheel_slot = -1
         self.inbox: Inbox | None = None
-        self.descriptor = -1
         self._table = table
         self._transport = transport
         self._reader = FrameReader(self, table)
-        self._outbox = Outbox()
         self._blocked = False  # the transport still holds bytes of the last write
         self._paused = False  # nothing is read from the socket
         self._inbox_full = False
@@ -107,21 +107,6 @@ class WebSocketConnection:
         """
         return self.send_frame(data_frame(BINARY if self.binary else TEXT, message), droppable)
 
-    def send_frame(self, frame: bytes, droppable: bool = False, count: int = 1) -> bool:
-        """The same for a message that is a whole frame already, text or binary as the connection is; or for `count` of them, one
-        behind the other."""
-        if not self.is_open:
-            return False
-        outbox, table = self._outbox, self._table
-        if (
-            self._blocked or outbox.size + len(frame) > table.settings.outbox_shed_bytes
-        ) and not self._has_room(len(frame), droppable):
-            return False
-        if not outbox.push_frame(frame):
-            table.flush_soon(self)
-        table.counters.messages_out += count
-        return True
-
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is queued and then CLOSE. A code that may not stand in a frame is sent as 1011."""
         self._begin_close(code if may_be_sent(code) else CloseCode.INTERNAL_ERROR, reason)
@@ -146,7 +131,7 @@ class WebSocketConnection:
     @property
     def queued_bytes(self) -> int:
         """What waits for the client here: the outbox, and what the transport could not write yet."""
-        return self._outbox.size + (self._transport.get_write_buffer_size() if self._blocked else 0)
+        return self.waiting_bytes + (self._transport.get_write_buffer_size() if self._blocked else 0)
 
     def attach(self, descriptor: int) -> Antechamber:
         """Takes the socket over from the handshake; what came with it is to be given to the Antechamber.
@@ -162,6 +147,30 @@ class WebSocketConnection:
         table.add(self, min(self._next_beat, self._auth_deadline))
         return antechamber
 
+    def admit_frame(self, size: int, droppable: bool) -> bool:
+        """Whether a message may join a long queue, or a transport that holds bytes; a slow reader is dealt with here."""
+        if not self.is_open:
+            return False
+        table = self._table
+        settings = table.settings
+        if not self._blocked:
+            self.flush()  # much at once is not slow
+        queued = self.queued_bytes
+        if queued <= settings.outbox_shed_bytes:
+            return True
+        if not self.is_slow:
+            self.is_slow = True
+            table.counters.slow_readers += 1
+            self._stop_reading()
+        if droppable:
+            table.counters.shed += 1
+            return False
+        if queued + size <= settings.outbox_close_bytes:
+            return True
+        self.drop_frames()
+        self.close(CloseCode.SLOW_CONSUMER, "the client does not read what it is sent")
+        return False
+
     def feed(self, data: bytes | memoryview) -> None:
         self._reader.feed(data)
 
@@ -173,36 +182,21 @@ class WebSocketConnection:
         self.fail(CloseCode.TOO_BIG, f"message of more than {self._reader.max_message_bytes()} bytes")
 
     def flush(self) -> None:
-        outbox = self._outbox
-        while outbox.size and not self._blocked:
-            piece = outbox.take()
-            self._table.counters.bytes_out += len(piece)
-            self.write(piece)
-        if self._peer_done and not (outbox.size or self._blocked):
+        while self.waiting_bytes and not self._blocked:
+            self.write(self.take_frames())
+        if self._peer_done and not (self.waiting_bytes or self._blocked):
             self._shut_down()
-
-    def take(self) -> bytes | None:
-        """What may go straight to the descriptor; None where `flush` has to be asked."""
-        outbox = self._outbox
-        if (
-            self.descriptor < 0
-            or self._blocked
-            or self._peer_done
-            or not 0 < outbox.size <= WRITE_BYTES
-            or self._transport.is_closing()
-        ):
-            return None
-        return outbox.take()
 
     def write(self, piece: bytes) -> None:
         """Gives the transport what the descriptor did not take."""
         try:
             self._transport.write(piece)
         except RuntimeError:  # closed underneath us: `lost` is on its way
-            self._outbox.clear()
+            self.drop_frames()
 
     def abort(self) -> None:
         """Tears the socket down without another word."""
+        self.is_clear = False
         self._transport.abort()
 
     def due(self, now: float) -> float | None:
@@ -238,9 +232,11 @@ class WebSocketConnection:
 
     def pause_writing(self) -> None:
         self._blocked = True
+        self.is_clear = False
 
     def resume_writing(self) -> None:
         self._blocked = False
+        self.is_clear = self.is_open
         if not self._gone:
             self._reader.heard()  # the peer has taken bytes
             self.flush()
@@ -251,7 +247,7 @@ class WebSocketConnection:
     def lost(self) -> None:
         """The socket is gone, for whatever reason."""
         self._gone = self._peer_done = True
-        self._outbox.clear()
+        self.drop_frames()
         if self.is_open:
             self._not_open(ABNORMAL)
         self._table.remove(self)
@@ -262,18 +258,17 @@ class WebSocketConnection:
     # --- what the frame reader calls ---
 
     def pong(self, payload: bytes) -> None:
-        self._outbox.push_frame(control_frame(PONG, payload))
-        self._table.flush_soon(self)
+        self.push_frame(control_frame(PONG, payload))
 
     def peer_closed(self, close: Close) -> None:
         self._not_open(close.code)
-        self._outbox.push_frame(close_frame(close.code))  # echoed (§ 5.5.1)
+        self.push_frame(close_frame(close.code))  # echoed (§ 5.5.1)
         self._await_end(peer_done=True)
         self._report_end()
 
     def peer_answered(self) -> None:
         self._peer_done = True
-        self._table.flush_soon(self)
+        self.flush_soon()
 
     def fail(self, code: CloseCode, why: str) -> None:
         """The peer broke a rule: CLOSE, and not another look at what it sends (§ 7.1.7)."""
@@ -292,12 +287,12 @@ class WebSocketConnection:
         if not self.is_open:
             return
         self._not_open(code)
-        self._outbox.push_frame(close_frame(code, reason))
+        self.push_frame(close_frame(code, reason))
         self._await_end(peer_done)
         self._table.loop.call_soon(self._report_end)  # we may be inside the handler
 
     def _not_open(self, code: int) -> None:
-        self.is_open = False
+        self.is_open = self.is_clear = False
         self._close_code = code
         self._table.counters.count_close(code)
 
@@ -311,7 +306,7 @@ class WebSocketConnection:
             self._drain()
         self.is_slow = self._inbox_full = False
         self._read_again()
-        table.flush_soon(self)
+        self.flush_soon()
 
     def _shut_down(self) -> None:
         """All is written and nothing more is expected.
@@ -343,28 +338,6 @@ class WebSocketConnection:
 
     # --- reading, writing and silence ---
 
-    def _has_room(self, size: int, droppable: bool) -> bool:
-        """Whether a message may join a long queue; a slow reader is dealt with here."""
-        table = self._table
-        settings = table.settings
-        if not self._blocked:
-            self.flush()  # much at once is not slow
-        queued = self.queued_bytes
-        if queued <= settings.outbox_shed_bytes:
-            return True
-        if not self.is_slow:
-            self.is_slow = True
-            table.counters.slow_readers += 1
-            self._stop_reading()
-        if droppable:
-            table.counters.shed += 1
-            return False
-        if queued + size <= settings.outbox_close_bytes:
-            return True
-        self._outbox.clear()
-        self.close(CloseCode.SLOW_CONSUMER, "the client does not read what it is sent")
-        return False
-
     def _stop_reading(self) -> None:
         if self.is_open:
             self._paused = True
@@ -378,5 +351,4 @@ class WebSocketConnection:
     def _ping(self) -> None:
         self._reader.awaits_pong = True
         self._table.counters.pings_out += 1
-        self._outbox.push_frame(control_frame(PING))
-        self._table.flush_soon(self)
+        self.push_frame(control_frame(PING))

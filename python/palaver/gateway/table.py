@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from palaver.core import send_all
+from palaver.core import Outboxes
 from palaver.gateway.counters import GatewayCounters
 from palaver.gateway.message_handler import Message, MessageHandler
 from palaver.gateway.parser import READ_BUFFER_BYTES, ParserPool
@@ -22,16 +22,15 @@ from palaver.signaling.rate_limit import Bucket
 
 log = logging.getLogger("palaver.gateway")
 
+WRITE_BYTES = 128 * 1024
+"""Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
+
 
 class Socket(Due, Connection, Protocol):
     """An upgraded connection, as the table sees it."""
 
     @property
     def queued_bytes(self) -> int: ...
-
-    descriptor: int
-
-    def take(self) -> bytes | None: ...
 
     def flush(self) -> None: ...
 
@@ -58,7 +57,8 @@ class ConnectionTable:
         self.clock = clock
         self.close_seconds = close_seconds
         self.linger_seconds = linger_seconds
-        self.counters = GatewayCounters()
+        self.outboxes: Outboxes[Socket] = Outboxes(self._flush_soon, settings.outbox_shed_bytes, WRITE_BYTES)
+        self.counters = GatewayCounters(self.outboxes)
         self.sockets: set[Socket] = set()
         self.half_open: set[Due] = set()
         self.closing = False
@@ -77,7 +77,6 @@ class ConnectionTable:
         """The same for a client that may send a lot: what one read brings is handled before others have their turn."""
         self._per_address: Counter[str] = Counter()
         self._half_open_per_address: Counter[str] = Counter()
-        self._dirty: list[Socket] = []
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._tracebacks = Bucket(rate=1.0, burst=10.0)
@@ -89,6 +88,7 @@ class ConnectionTable:
 
     def reconfigure(self, settings: GatewaySettings) -> None:
         self.settings = settings
+        self.outboxes.long_bytes = settings.outbox_shed_bytes
         if self._timer is not None:
             self.parsers.set_max_frame_bytes(settings.max_message_bytes)
 
@@ -105,30 +105,17 @@ class ConnectionTable:
         self._timer = self.loop.call_later(self.wheel.tick, self._on_timer)
         self.tick()
 
-    def flush_soon(self, socket: Socket) -> None:
-        """Flushes the socket when this loop turn has handled all that it read."""
-        if not self._dirty:
-            self.loop.call_soon(self._flush_all)
-        self._dirty.append(socket)
+    def _flush_soon(self) -> None:
+        """Flushes when this loop turn has handled all that it read."""
+        self.loop.call_soon(self._flush)
 
-    def _flush_all(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        direct: list[Socket] = []
-        pieces: list[bytes] = []
-        others: list[Socket] = []
-        for socket in dirty:
-            piece = socket.take()
-            if piece is None:
-                others.append(socket)
-            else:
-                direct.append(socket)
-                pieces.append(piece)
-        self.counters.bytes_out += sum(map(len, pieces))
+    def _flush(self) -> None:
         # Straight to the descriptors in one call: the way through the transports, one by one, takes 1 µs each.
-        for index, taken in send_all([socket.descriptor for socket in direct], pieces):
-            self._by_itself(direct[index], direct[index].write, pieces[index][taken:])
-        for socket in others:
-            self._by_itself(socket, socket.flush)
+        for socket, rest in self.outboxes.flush():
+            if rest:
+                self._by_itself(socket, socket.write, rest)
+            else:
+                self._by_itself(socket, socket.flush)
 
     def _by_itself(self, socket: Socket, work: Callable[..., None], *arguments: bytes) -> None:
         """What a transport raises ends its own socket: no other may lose what it is to get in this turn."""

@@ -13,9 +13,6 @@ from collections.abc import Callable
 
 from palaver.core import read_relays
 from palaver.observe import Histogram
-from palaver.protocol.codec import JSON
-from palaver.protocol.methods.session import EMPTY
-from palaver.protocol.methods.transport import DELIVERED
 from palaver.settings import LiveSettings
 from palaver.signaling.admission import LARGE_BYTES, RELAY_RATES, AdmissionController
 from palaver.signaling.message import Caller
@@ -48,7 +45,7 @@ class Relays:
         read = read_relays(messages, start, self._settings.limits.sdp_bytes, LARGE_BYTES)
         if read is None:
             return 0
-        method, id, transport, to, generation, run = read
+        method, reply, transport, to, generation, run = read
         other = room.participants.get(to)
         if other is None or other is participant:
             return 0
@@ -74,8 +71,8 @@ class Relays:
             link.take_answer(peer, generation)
         self._calls[method] += count
         caller.refusals = 0
-        if id is not None:
-            caller.connection.send(JSON.reply(id, DELIVERED if method == "sdpOffer" else EMPTY))
+        if reply is not None:
+            caller.connection.send_frame(reply)
         room.pass_on(run, peer, other, sink)
         self._seconds[method].observe((self._clock() - now) / count, count)
         return count

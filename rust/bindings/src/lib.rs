@@ -25,13 +25,13 @@ mod log_tail;
 mod membership;
 mod node;
 mod node_record;
+mod outbox;
 mod placement;
 mod production_node;
 mod rate_limit;
 mod relay;
 mod replay;
 mod simulate;
-mod sockets;
 mod state_store;
 mod strategy;
 mod text;
@@ -73,6 +73,8 @@ mod _native {
     #[pymodule_export]
     use crate::node_record::NodeRecord;
     #[pymodule_export]
+    use crate::outbox::{Outbox, Outboxes};
+    #[pymodule_export]
     use crate::placement::rendezvous;
     #[pymodule_export]
     use crate::production_node::ProductionNode;
@@ -84,8 +86,6 @@ mod _native {
     use crate::replay::ReplayGuard;
     #[pymodule_export]
     use crate::simulate::{simulate, simulation_scenarios};
-    #[pymodule_export]
-    use crate::sockets::send_all;
     #[pymodule_export]
     use crate::state_store::{State, StateStore};
     #[pymodule_export]

@@ -1,7 +1,6 @@
 //! read_relays and what it returns.
 
-use palaver_core::{self as core, Place, Relay, RelayMethod, RequestId};
-use pyo3::IntoPyObjectExt;
+use palaver_core::{self as core, Place, Relay, RelayMethod};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -68,7 +67,7 @@ impl RelayRun {
 
 type Read<'py> = (
     Bound<'py, PyString>,
-    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyBytes>>,
     Bound<'py, PyString>,
     Bound<'py, PyString>,
     u32,
@@ -89,9 +88,11 @@ pub(crate) fn read_relays<'py>(
         return Err(PyIndexError::new_err("there is no such message"));
     }
     let first = at(start)?;
-    let Some(Relay { id, to, sealed }) = core::read_relay(first.as_bytes(), max_sdp_bytes) else {
+    let Some(relay) = core::read_relay(first.as_bytes(), max_sdp_bytes) else {
         return Ok(None);
     };
+    let reply = relay.reply().map(|reply| PyBytes::new(py, &reply));
+    let Relay { id, to, sealed } = relay;
     let method = match sealed.method {
         RelayMethod::Offer => intern!(py, "sdpOffer"),
         RelayMethod::Answer => intern!(py, "sdpAnswer"),
@@ -117,12 +118,7 @@ pub(crate) fn read_relays<'py>(
             relays.push((message.unbind(), sealed));
         }
     }
-    let id = match id {
-        None => None,
-        Some(RequestId::Number(number)) => Some(number.into_bound_py_any(py)?),
-        Some(RequestId::Text(text)) => Some(text.into_bound_py_any(py)?),
-    };
     let transport = PyString::from_bytes(py, transport)?;
     let (to, generation) = (PyString::new(py, to), sealed.generation);
-    Ok(Some((method.clone(), id, transport, to, generation, RelayRun { relays })))
+    Ok(Some((method.clone(), reply, transport, to, generation, RelayRun { relays })))
 }

@@ -162,6 +162,29 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl Relay<'_> {
+    /// The reply that it was taken, as a whole text frame of a server; None for a notification.
+    #[must_use]
+    pub fn reply(&self) -> Option<Vec<u8>> {
+        let mut reply = Vec::with_capacity(128);
+        reply.extend_from_slice(&[FINAL_TEXT, 0]);
+        match self.id? {
+            RequestId::Number(number) => push_number(&mut reply, b"{\"jsonrpc\":\"2.0\",\"id\":", number),
+            RequestId::Text(text) => {
+                for part in [b"{\"jsonrpc\":\"2.0\",\"id\":\"", text.as_bytes(), b"\""] {
+                    reply.extend_from_slice(part);
+                }
+            }
+        }
+        reply.extend_from_slice(match self.sealed.method {
+            RelayMethod::Offer => b",\"result\":{\"delivered\":true}}",
+            RelayMethod::Answer | RelayMethod::Candidates => b",\"result\":{}}",
+        });
+        reply[1] = u8::try_from(reply.len() - 2).ok().filter(|size| *size <= MAX_SHORT)?;
+        Some(reply)
+    }
+}
+
 /// A field that stands twice is for a closer look.
 fn set<T>(field: &mut Option<T>, value: T) -> Option<()> {
     field.replace(value).is_none().then_some(())
@@ -267,13 +290,18 @@ impl Sealed {
         tail.extend_from_slice(b"}}");
         let size = u16::try_from(head.len() + payload.len() + tail.len()).ok()?;
         let [high, low] = size.to_be_bytes();
-        let (header, header_size) =
-            if size < 126 { ([FINAL_TEXT, low, 0, 0], 2) } else { ([FINAL_TEXT, 126, high, low], 4) };
+        let (header, header_size) = if size <= MAX_SHORT.into() {
+            ([FINAL_TEXT, low, 0, 0], 2)
+        } else {
+            ([FINAL_TEXT, 126, high, low], 4)
+        };
         Some(Notification { header, header_size, head, payload, tail })
     }
 }
 
 const FINAL_TEXT: u8 = 0x81;
+/// The largest payload whose size stands in the second byte. No reply is larger: an id has at most 66 characters.
+const MAX_SHORT: u8 = 125;
 
 /// Appends a key and a number.
 fn push_number(text: &mut Vec<u8>, key: &[u8], mut number: u64) {
@@ -321,6 +349,20 @@ mod tests {
             told(ICE),
             r#"{"jsonrpc":"2.0","method":"transportIce","params":{"epoch":4,"seq":18446744073709551615,"prev":0,"from":"a","transport":"p","generation":3,"candidates":["c"],"end":true}}"#
         );
+    }
+
+    #[test]
+    fn a_request_is_answered_and_a_notification_is_not() {
+        let id = "i".repeat(64);
+        for id in ["7", r#""""#, &format!("\"{id}\"")] {
+            let offer = OFFER.replace(r#""id":7"#, &format!(r#""id":{id}"#));
+            let relay = read_relay(offer.as_bytes(), 100).unwrap();
+            let reply = relay.reply().unwrap();
+            assert_eq!((reply[0], usize::from(reply[1])), (0x81, reply.len() - 2));
+            let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"delivered":true}}}}"#);
+            assert_eq!(&reply[2..], expected.as_bytes());
+        }
+        assert_eq!(read_relay(ICE.as_bytes(), 100).unwrap().reply(), None);
     }
 
     #[test]
