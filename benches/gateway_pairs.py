@@ -2,24 +2,22 @@
 
 Both servers stay up and their clients connected. A pair is a burst of some tenths of a second on each, back to back; which is
 first turns round with every pair. The ratio is taken inside the pair, so that whatever lasts longer than a second (clocks of the
-processor, neighbours on the machine, caches) is in both. A pair in which somebody else had more than `FOREIGN` of the server's
-core or the load's is left out. The figure is the median over the others, and their quartiles tell how sure it is.
+processor, neighbours on the machine, caches) is in both. A pair in which others had more than `FOREIGN` of a core is left out. The
+figure is the median over the others, and their quartiles tell how sure it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from gateway_rivals import SERVER_CORE
-
 from palaver.bench.plan import Timing
 from palaver.bench.run import Measurement, Runner
-from palaver.bench.server_process import ServerProcess
 
 LOAD_CORE = 1
 PAIRS = 11
@@ -29,7 +27,7 @@ AT_LEAST = 9
 AT_MOST = 17
 """That are tried until enough of them were quiet."""
 FOREIGN = 0.10
-"""Share of a core. Ticks of 10 ms and interrupts come to some hundredths on a quiet machine."""
+"""Share of a core. They are counted in ticks of 10 ms, which come to some hundredths on a quiet machine."""
 LONG_ENOUGH = 3
 """Pairs before the first that counts: compilers at run time (V8) are still at work in them."""
 TIMING = Timing(connect=60, settle=0.1, warm_up=0.08, measure=0.35, drain=1.0, rounds=True)
@@ -41,7 +39,7 @@ class Burst(NamedTuple):
     rate: float
     """Messages that arrived per second."""
     foreign: float
-    """What others had of the server's core or of the load's, whichever is more: a share of it."""
+    """What others had of this machine's cores: a share of one."""
     load: float
     """What the load thread used of its core."""
 
@@ -99,21 +97,17 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return first, third
 
 
-class Core:
-    """How much of a core was not idle (proc_stat(5); guests and steal count as not idle)."""
-
-    def __init__(self, number: int) -> None:
-        self._name = f"cpu{number}"
-
-    def idle_seconds(self) -> float:
-        for line in Path("/proc/stat").read_text().splitlines():
-            name, *ticks = line.split()
-            if name == self._name:
-                return (int(ticks[3]) + int(ticks[4])) / os.sysconf("SC_CLK_TCK")
-        raise OSError(f"/proc/stat does not know {self._name}")
-
-
-SERVER, LOAD = Core(SERVER_CORE), Core(LOAD_CORE)
+def others_seconds(known: Collection[int]) -> float:
+    """CPU time so far of all processes but the `known`, those that have ended included, and what the machine's host took for
+    itself (proc_pid_stat(5), proc_stat(5)). What is neither idle nor anybody's is left out: a core that is woken a lot spends a
+    tenth so."""
+    ticks = int(Path("/proc/stat").read_text().split()[8])
+    for process in os.scandir("/proc"):
+        if process.name.isdigit() and int(process.name) not in known:
+            with contextlib.suppress(OSError):  # it has ended: its parent has its time, or will
+                after_its_name = Path(process.path, "stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, after_its_name[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Side:
@@ -121,36 +115,24 @@ class Side:
 
     def __init__(self, runner: Runner, pid: int) -> None:
         self._runner = runner
-        self._server = ServerProcess(pid)
+        self._known = {pid, os.getpid()}
         runner.wait_until_in()
 
     def burst(self) -> tuple[Burst, Measurement]:
-        began, served, idle = time.monotonic(), self._seconds(), (SERVER.idle_seconds(), LOAD.idle_seconds())
-        loaded = time.process_time()
+        began, others = time.monotonic(), others_seconds(self._known)
         measured = self._runner.round()
-        wall, served = time.monotonic() - began, self._seconds() - served
-        loaded = time.process_time() - loaded
-        strangers = (
-            wall - (SERVER.idle_seconds() - idle[0]) - served,
-            wall - (LOAD.idle_seconds() - idle[1]) - loaded,
-        )
+        foreign = (others_seconds(self._known) - others) / (time.monotonic() - began)
         report, first, last = measured.report, measured.first, measured.last
         if first is None or last is None or last.messages == first.messages:
             raise OSError(f"nothing arrived in a round: {report.errors} {report.closes}")
         messages = last.messages - first.messages
         cost = (last.cpu - first.cpu) / messages * 1e6
         rate = messages / (last.time - first.time)
-        return Burst(cost, rate, max(0.0, *strangers) / wall, report.cpu / report.measured), measured
+        return Burst(cost, rate, foreign, report.cpu / report.measured), measured
 
     def close(self) -> None:
         self._runner.stop()
         self._runner.finish()
-
-    def _seconds(self) -> float:
-        seconds = self._server.cpu_seconds()
-        if seconds is None:
-            raise OSError("the server is gone")
-        return seconds
 
 
 def measure(ours: Side, theirs: Side, told: Callable[[Pair], None]) -> Outcome:
