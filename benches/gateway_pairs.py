@@ -2,8 +2,8 @@
 
 Both servers stay up and their clients connected. A pair is a burst of some tenths of a second on each, back to back; which is
 first turns round with every pair. The ratio is taken inside the pair, so that whatever lasts longer than a second (clocks of the
-processor, neighbours on the machine, caches) is in both. A pair in which others had more than `FOREIGN` of a core is left out. The
-figure is the median over the others, and their quartiles tell how sure it is.
+processor, neighbours on the machine, caches) is in both. A pair in which others had more than `FOREIGN` of a core is left out.
+The figure is the median over the others, and their quartiles tell how sure it is.
 """
 
 from __future__ import annotations

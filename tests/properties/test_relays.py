@@ -275,7 +275,11 @@ def test_no_bytes_make_it_panic(message: bytes) -> None:
 
 
 @given(
-    requests, st.sampled_from([0, 7, 2**63 - 1, "", "a", "a" * 64]), st.integers(0, 10_000), st.binary(max_size=2), st.integers(0, 100)
+    requests,
+    st.sampled_from([0, 7, 2**63 - 1, "", "a", "a" * 64]),
+    st.integers(0, 10_000),
+    st.binary(max_size=2),
+    st.integers(0, 100),
 )
 def test_what_it_reads_is_a_request_that_the_codec_reads(
     request: tuple[str, dict[str, Any]], id: int | str, place: int, bytes_there: bytes, max_sdp: int

@@ -21,6 +21,8 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, final
 
+from typing_extensions import disjoint_base
+
 from palaver.core.events import Event, Member, Reachability
 from palaver.core.types import Members, Priority, Row, Status
 
@@ -1172,10 +1174,10 @@ def read_relays(
     iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in notifications of at most
     ``max_bytes``, are read with it: 16 messages at most.
 
-    Returns method, the reply that it was taken, as a frame (None: to a notification), transport, receiver, generation, and what is
-    to be passed on, all checked. None for all other messages, and for what needs a closer look: an error, a field that is unknown or stands
-    twice, a name that is not printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for
-    2 KB. Raises IndexError where there is no such message.
+    Returns method, the reply that it was taken, as a frame (None: to a notification), transport, receiver, generation, and what
+    is to be passed on, all checked. None for all other messages, and for what needs a closer look: an error, a field that is
+    unknown or stands twice, a name that is not printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above
+    48 KiB. 1.5 µs for 2 KB. Raises IndexError where there is no such message.
     """
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:
@@ -1187,6 +1189,7 @@ def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> lis
     ArgumentError for a bad id, weight or count.
     """
 
+@disjoint_base
 class Outbox:
     """What waits to be written to one client: frames in order, joined into few writes, counted in bytes. To be inherited.
 
