@@ -30,14 +30,6 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    fn push(slf: &Bound<'_, Self>, frame: &Bound<'_, PyBytes>) -> PyResult<()> {
-        let mut outbox = slf.borrow_mut();
-        outbox.waiting_bytes += frame.as_bytes().len();
-        outbox.frames.push_back(frame.clone().unbind());
-        drop(outbox);
-        Self::flush_soon(slf)
-    }
-
     fn forget(&mut self) {
         self.frames.clear();
         self.frames.shrink_to(KEPT_CAPACITY);
@@ -92,7 +84,7 @@ impl Outbox {
         if !may_join && !slf.call_method1(intern!(py, "admit_frame"), (size, droppable))?.is_truthy()? {
             return Ok(false);
         }
-        Self::push(slf, frame)?;
+        Self::push_frame(slf, frame)?;
         slf.borrow().shared.borrow_mut(py).messages_out += count;
         Ok(true)
     }
@@ -106,7 +98,11 @@ impl Outbox {
 
     #[pyo3(signature = (frame, /))]
     fn push_frame(slf: &Bound<'_, Self>, frame: &Bound<'_, PyBytes>) -> PyResult<()> {
-        Self::push(slf, frame)
+        let mut outbox = slf.borrow_mut();
+        outbox.waiting_bytes += frame.as_bytes().len();
+        outbox.frames.push_back(frame.clone().unbind());
+        drop(outbox);
+        Self::flush_soon(slf)
     }
 
     fn flush_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
