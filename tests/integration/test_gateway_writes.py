@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import select
 import socket
 import struct
@@ -113,6 +114,39 @@ async def test_a_transport_that_raises_ends_its_own_socket_and_no_other(
     assert failures(caplog) == [
         f"writing failed; connection {one.connection.id} is torn down" for one in failing
     ]
+
+
+async def scene_of_a_byte_that_the_socket_did_not_take() -> None:
+    """It is left to the transport, and the reader is there again before the loop has looked."""
+    handler, loop = Recorder(echo=False), asyncio.get_running_loop()
+    async with serving(handler) as gateway, peer(gateway, handler) as slow:
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += await asyncio.wait_for(loop.sock_recv(slow.socket, 1 << 16), PATIENCE)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(slow.connection.descriptor, bytes(1 << 16))
+        slow.connection.write(b"1")
+        readable = select.poll()
+        readable.register(slow.socket, select.POLLIN)
+        while filled:
+            assert readable.poll(PATIENCE * 1000)
+            filled -= len(slow.socket.recv(filled))
+        assert slow.connection.send(b"2")
+        rest = b""
+        while len(rest) < 4:
+            rest += await asyncio.wait_for(loop.sock_recv(slow.socket, 4), PATIENCE)
+        assert rest == b"1\x81\x012"
+
+
+@on_uvloop
+async def test_nothing_overtakes_the_last_byte_in_a_transport_of_uvloop() -> None:
+    await scene_of_a_byte_that_the_socket_did_not_take()
+
+
+def test_nothing_overtakes_the_last_byte_in_a_transport_of_asyncio() -> None:
+    asyncio.run(scene_of_a_byte_that_the_socket_did_not_take())
 
 
 @on_uvloop

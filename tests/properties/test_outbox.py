@@ -174,6 +174,23 @@ def test_an_owner_that_raises_queues_nothing() -> None:
     assert (outbox.waiting_bytes, shared.messages_out, shared.flush()) == (0, 0, [])
 
 
+def test_where_waking_raises_the_next_frame_wakes_again() -> None:
+    def wake() -> None:
+        woken.append(None)
+        if len(woken) == 1:
+            raise KeyboardInterrupt
+
+    woken: list[None] = []
+    shared = outboxes(wake)
+    with connected(shared) as (one, reader), connected(shared) as (two, other):
+        with pytest.raises(KeyboardInterrupt):
+            one.push_frame(b"1")
+        two.push_frame(b"2")
+        one.push_frame(b"3")
+        assert (shared.flush(), len(woken)) == ([], 2)
+        assert (read(reader), read(other)) == (b"13", b"2")
+
+
 def test_an_owner_may_write_and_close_while_it_is_asked() -> None:
     class Closing(Picky):
         def admit_frame(self, size: int, droppable: bool) -> bool:

@@ -1201,7 +1201,8 @@ class Outbox:
     descriptor: int
     """The socket; negative (as it begins) where only a transport may write. Open for as long as the outbox is clear."""
     is_clear: bool
-    """Whether frames may join and be written without further ado: not once the socket ends, nor while a transport holds bytes."""
+    """Whether frames may join and be written without further ado (as it begins): not once the socket ends, nor while a transport
+    holds bytes."""
     @property
     def waiting_bytes(self) -> int:
         """Bytes queued, frame headers included."""

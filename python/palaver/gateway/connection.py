@@ -140,8 +140,8 @@ class WebSocketConnection(Outbox):
         """
         self.descriptor = descriptor
         table = self._table
-        # So that `_blocked` says whether anything is left. Not 0: a TLS transport pauses *at* its limit, so with nothing left.
-        self._transport.set_write_buffer_limits(high=1, low=0)
+        # So that `_blocked` says whether anything is left. A TLS transport pauses *at* its limit: at 0, with nothing left.
+        self._transport.set_write_buffer_limits(high=0 if descriptor >= 0 else 1, low=0)
         antechamber = Antechamber(self, table.scratch, table.settings.max_message_bytes_before_auth)
         self._transport.set_protocol(antechamber)
         table.add(self, min(self._next_beat, self._auth_deadline))
@@ -236,7 +236,7 @@ class WebSocketConnection(Outbox):
 
     def resume_writing(self) -> None:
         self._blocked = False
-        self.is_clear = self.is_open
+        self.is_clear = self.is_open and not self._transport.is_closing()
         if not self._gone:
             self._reader.heard()  # the peer has taken bytes
             self.flush()

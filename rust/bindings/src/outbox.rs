@@ -108,17 +108,19 @@ impl Outbox {
     fn flush_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let mut outbox = slf.borrow_mut();
-        if mem::replace(&mut outbox.is_due, true) {
+        if outbox.is_due {
             return Ok(());
         }
-        let mut outboxes = outbox.shared.borrow_mut(py);
-        outboxes.due.push(slf.clone().unbind());
-        let wake = (outboxes.due.len() == 1).then(|| outboxes.wake.clone_ref(py));
-        drop(outboxes);
-        drop(outbox);
-        if let Some(wake) = wake {
-            wake.call0(py)?;
+        let shared = outbox.shared.clone_ref(py).into_bound(py);
+        let mut outboxes = shared.borrow_mut();
+        if outboxes.due.is_empty() {
+            let wake = outboxes.wake.clone_ref(py);
+            drop((outbox, outboxes));
+            wake.call0(py)?; // where it raises, the next frame wakes again
+            (outbox, outboxes) = (slf.borrow_mut(), shared.borrow_mut());
         }
+        outbox.is_due = true;
+        outboxes.due.push(slf.clone().unbind());
         Ok(())
     }
 
