@@ -6,10 +6,10 @@ use super::config::Detection;
 use super::timers::Timer;
 use super::{Engine, Output};
 use crate::chance::ln;
-use crate::{NodeId, Precedence, Status};
+use crate::{NodeId, Precedence, Status, Time};
 
-/// A held death is looked at again after so many seconds at the earliest.
-const HELD_AGAIN: f64 = 2.0;
+/// Deaths that were held are spread over so many seconds: what the first to be declared makes known need not be said again.
+const HELD_SPREAD: f64 = 4.0;
 
 /// A cluster of fewer than a hundred takes as long as one of a hundred: a process that stood still for five seconds, for a
 /// debugger or a snapshot of its machine, is back before it is dead. Lifeguard's scale alone gives it four in a cluster of ten.
@@ -60,9 +60,11 @@ impl Engine {
         }
         self.watch_partition(output);
         let grace = self.config.dead_factor * self.time_scale();
-        if self.partition.holds_deaths(self.clock.now, self.config.partition_hold, grace) {
-            let again = HELD_AGAIN * (1.0 + self.chance.unit());
-            self.timers.set(self.clock.after(again), Timer::Death(subject, incarnation));
+        let hold = self.config.partition_hold;
+        if let Some(end) = self.partition.holds_deaths_until(self.clock.now, hold, grace) {
+            let spread = HELD_SPREAD * self.chance.unit();
+            let again = Time::new(end.seconds() + spread).unwrap_or(end);
+            self.timers.set(again, Timer::Death(subject, incarnation));
             return;
         }
         if let Ok(dead) = Precedence::new(incarnation, Status::Dead) {

@@ -31,11 +31,12 @@ impl Partition {
         self.by_status[status as usize]
     }
 
-    /// Whether no member is declared dead now: while a partition is suspected, but not for longer than `longest`, and for
-    /// `grace` seconds after, in which those who were out of reach can answer.
-    pub(super) fn holds_deaths(&self, now: Time, longest: f64, grace: f64) -> bool {
-        self.since.is_some_and(|since| now.since(since) < longest)
-            || self.ended.is_some_and(|ended| now.since(ended) < grace)
+    /// Until when at least no member is declared dead, if deaths are held at `now`: while a partition is suspected, but not for
+    /// longer than `longest`, and for `grace` seconds after, in which those who were out of reach can answer.
+    pub(super) fn holds_deaths_until(&self, now: Time, longest: f64, grace: f64) -> Option<Time> {
+        let end = |from: Option<Time>, seconds| from.map_or(0.0, |from| from.seconds() + seconds);
+        let suspected = end(self.since, longest).min(now.seconds() + grace); // it may end this very moment
+        Time::new(suspected.max(end(self.ended, grace))).ok().filter(|end| *end > now)
     }
 
     pub(super) fn is_suspected(&self) -> bool {
