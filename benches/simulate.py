@@ -6,45 +6,27 @@ make sim ARGS="--report --older --write"
 
 make sim ARGS=--vouch         # after a change that should change nothing
 
-Each run is kept in target/simulated, so that an interrupted one goes on where it was. What was made of other sources or
-another scenario counts no more, unless `--older` says so, or `--vouch` has found that today's sources give the same: a
-run is its seed and nothing else, so one that comes out again to the last digit speaks for those made beside it.
+Each run is kept in benches/simulated, so that an interrupted one goes on where it was; see simulated_runs.py for what
+counts after a change.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import re
-import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-SCENARIOS = ROOT / "rust/sim/scenarios"
-KEPT = ROOT / "target/simulated"
+from simulated_runs import ROOT, Run, Scenario, sources
+
 PAGE = ROOT / "docs/gossip.md"
 BEGIN, END = "<!-- simulated: begin -->", "<!-- simulated: end -->"
 ORDER = [
     "crash-100", "crash-1000", "crash-4500", "rumour", "rumour-lossy", "blocked", "stopped", "one-way", "lossy-members",
     "flip-flop", "semi-detached", "partition", "mass-restart", "bootstrap", "idle",
 ]  # fmt: skip
-#: Rivals run these with fewer seeds: their clusters do not settle, and a seed takes minutes.
-RIVAL_SEEDS = {
-    "one-way": 5,
-    "lossy-members": 2,
-    "flip-flop": 2,
-    "semi-detached": 5,
-    "blocked": 10,
-    "stopped": 10,
-}
 WORDS = {
     "unreachable_99": "99 % know it is unreachable",
     "out_for_good": "faulty ones out for good",
@@ -56,105 +38,15 @@ WORDS = {
     "false_dead": "healthy members called dead",
 }
 
-_UNLIKE = {"scenario", "title", "bars", "compared", "rivals", "wall_seconds"}
-"""What may differ in two equal runs: where the file lay, what it is judged by, how long it took."""
-
-Run = dict[str, Any]
 Runs = dict[str, dict[str, list[Run]]]
 """The kept runs by scenario and then by whose rules, by rising seed."""
 
-
-def sources() -> str:
-    """What the simulator is made of, as one short hash."""
-    files = sorted(path for part in ("core", "sim") for path in (ROOT / "rust" / part / "src").rglob("*.rs"))
-    whole = hashlib.sha256()
-    for path in files:
-        whole.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return whole.hexdigest()[:12]
-
-
-def commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-class Scenario:
-    """A file of rust/sim/scenarios."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.path = name, SCENARIOS / f"{name}.toml"
-        said = tomllib.loads(self.path.read_text())
-        self.title, self.bars = said["title"], said.get("bars", [])
-        self.compared = said.get("compared", [])
-        self.all = ["ours", *said.get("rivals", [])]
-        # Titles and bars may change: what they judge stays the same.
-        telling = {
-            key: value for key, value in said.items() if key not in {"title", "bars", "compared", "rivals"}
-        }
-        self.digest = hashlib.sha256(json.dumps(telling, sort_keys=True).encode()).hexdigest()[:12]
-
-    def seeds(self, whose: str, wanted: int) -> int:
-        return wanted if whose == "ours" else min(wanted, RIVAL_SEEDS.get(self.name, wanted))
-
-    def kept(self, whose: str, seed: int, made_of: str | None) -> Run | None:
-        """A run that was made before; of any sources unless told which."""
-        try:
-            run: Run = json.loads(self.place(whose, seed).read_text())
-        except FileNotFoundError:
-            return None
-        return run if made_of in {None, run["sources"]} else None
-
-    def place(self, whose: str, seed: int) -> Path:
-        return KEPT / f"{self.name}-{self.digest}" / f"{whose}-{seed}.json"
-
-    def run(self, whose: str, seed: int) -> Run:
-        """Runs one seed."""
-        binary = ROOT / "target/release/palaver-sim"
-        command: list[str | Path] = [
-            binary,
-            "--seeds",
-            "1",
-            "--first",
-            str(seed),
-            "--whose",
-            whose,
-            self.path,
-        ]
-        line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        run: Run = json.loads(line)
-        return run
-
-    def make(self, whose: str, seed: int, made_of: str) -> None:
-        """Runs one seed and keeps what came of it."""
-        run = self.run(whose, seed)
-        self.keep(whose, seed, run | {"sources": made_of, "commit": commit(), "date": str(date.today())})
-
-    def keep(self, whose: str, seed: int, run: Run) -> None:
-        """Replaces what was kept of this seed."""
-        place = self.place(whose, seed)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        whole = place.with_suffix(".part")
-        whole.write_text(json.dumps(run))
-        whole.replace(place)
-
-    def vouch(self, whose: str, seeds: int, made_of: str) -> str | None:
-        """Has older runs count if the first of each kind comes out as it did. Returns what was found, None without any."""
-        older: dict[str, dict[int, Run]] = {}
-        for seed in range(1, seeds + 1):
-            run = self.kept(whose, seed, None)
-            if run and run["sources"] != made_of:
-                older.setdefault(run["sources"], {})[seed] = run
-        found = []
-        for before, runs in older.items():
-            first, was = next(iter(runs.items()))
-            same = all(
-                was[key] == value for key, value in self.run(whose, first).items() if key not in _UNLIKE
-            )
-            if same:
-                for seed, run in runs.items():
-                    self.keep(whose, seed, run | {"sources": made_of})
-            found.append(f"{len(runs)} of {before} {'come out the same' if same else 'come out otherwise'}")
-        return f"{self.name}, {whose}: {', '.join(found)}" if found else None
+PLOTS = (
+    ("gossip-crash.svg", "one crash: share of healthy members that know", "spread", ("crash-100", "crash-1000", "crash-4500")),
+    ("gossip-join.svg", "how many members a node sees, on average", "sizes", ("bootstrap", "mass-restart", "partition")),
+)  # fmt: skip
+"""File, title, which curve, of which scenarios."""
+CURVES = {name: curve for _, _, curve, names in PLOTS for name in names}
 
 
 def missing(
@@ -164,7 +56,7 @@ def missing(
     for seed in range(1, seeds + 1):
         for scenario in scenarios:
             for whose in scenario.all:
-                if seed <= scenario.seeds(whose, seeds) and not scenario.kept(whose, seed, made_of):
+                if seed in scenario.seeds(whose, seeds) and not scenario.kept(whose, seed, made_of):
                     yield scenario, whose, seed
 
 
@@ -173,16 +65,14 @@ def collect(scenarios: list[Scenario], seeds: int, made_of: str | None) -> Runs:
     runs: Runs = {}
     for scenario in scenarios:
         for whose in scenario.all:
-            found = (
-                scenario.kept(whose, seed, made_of) for seed in range(1, scenario.seeds(whose, seeds) + 1)
-            )
+            found = (scenario.kept(whose, seed, made_of) for seed in scenario.seeds(whose, seeds))
             runs.setdefault(scenario.name, {})[whose] = [run for run in found if run]
     return runs
 
 
 def values(runs: list[Run], measure: str) -> list[float]:
     """A measure in all seeds in which it was there."""
-    return [value for run in runs for value in run["measures"].get(measure, [])]
+    return [run["measures"][measure] for run in runs if measure in run["measures"]]
 
 
 def combine(of: str, values: list[float]) -> float | None:
@@ -241,12 +131,6 @@ def rows(scenario: Scenario, runs: dict[str, list[Run]]) -> list[tuple[str, bool
     return lines
 
 
-PLOTS = (
-    ("gossip-crash.svg", "one crash: share of healthy members that know", ("crash-100", "crash-1000", "crash-4500")),
-    ("gossip-join.svg", "how many members a node sees, on average", ("bootstrap", "mass-restart", "partition")),
-)  # fmt: skip
-
-
 def plot(runs: Runs) -> None:
     """Draws who knows when, in the first seed."""
     import matplotlib as mpl
@@ -255,17 +139,12 @@ def plot(runs: Runs) -> None:
     mpl.rcParams["svg.hashsalt"] = "palaver"
     from matplotlib import pyplot
 
-    for file, title, names in PLOTS:
+    for file, title, _, names in PLOTS:
         picture, axes = pyplot.subplots(figsize=(8, 4))
         for name in names:
             for whose, some in runs.get(name, {}).items():
                 for run in some[:1]:
-                    points = run["spread"]
-                    if file == "gossip-join.svg":
-                        points = [
-                            (sample["at"], sample["sizes"][1] / run["nodes"]) for sample in run["samples"]
-                        ]
-                    across, up = zip(*points, strict=True) if points else ((), ())
+                    across, up = zip(*run["curve"], strict=True) if run["curve"] else ((), ())
                     axes.plot(across, up, label=f"{name} {whose}", drawstyle="steps-post")
         if axes.lines:
             axes.set(xlabel="seconds", ylabel="share", title=title)
@@ -292,7 +171,7 @@ def page(lines: list[str], runs: Runs) -> str:
         "|---|---|---|---|---|---|---|",
         *lines,
     ]
-    pictures = [f"![{title}]({file})" for file, title, _ in PLOTS if (ROOT / "docs" / file).exists()]
+    pictures = [f"![{title}]({file})" for file, title, *_ in PLOTS if (ROOT / "docs" / file).exists()]
     return "\n".join([head, "", *table, "", *pictures])
 
 
@@ -315,17 +194,16 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--write", action="store_true", help="write docs/gossip.md and the plots")
     arguments = parser.parse_args()
-    scenarios = [Scenario(name) for name in arguments.scenarios or ORDER]
-    made_of = sources()
-    counts = None if arguments.older else made_of
+    scenarios = [Scenario(name, CURVES.get(name)) for name in arguments.scenarios or ORDER]
+    counts = None if arguments.older else sources()
     with ThreadPoolExecutor(arguments.jobs) as pool:
         if arguments.vouch:
             kinds = [(scenario, whose) for scenario in scenarios for whose in scenario.all]
-            found = pool.map(lambda kind: kind[0].vouch(kind[1], arguments.seeds, made_of), kinds)
+            found = pool.map(lambda kind: kind[0].vouch(kind[1], arguments.seeds), kinds)
             print(*filter(None, found), sep="\n", flush=True)
         if not arguments.report:
             wanted = missing(scenarios, arguments.seeds, counts)
-            list(pool.map(lambda one: one[0].make(*one[1:], made_of), wanted))
+            list(pool.map(lambda one: one[0].make(*one[1:]), wanted))
     runs = collect(scenarios, arguments.seeds, counts)
     lines = [row for scenario in scenarios for row in rows(scenario, runs[scenario.name])]
     print(*(line for line, _ in lines), sep="\n")
