@@ -1,8 +1,9 @@
 //! After a fault of the network is over: how soon nobody is missed any more, in virtual time.
 #![allow(clippy::unwrap_used)]
 
+use palaver_core::engine::Event;
 use palaver_core::record::{self, Record};
-use palaver_core::{NodeId, Time};
+use palaver_core::{NodeId, Status, Time};
 use palaver_sim::{EPOCH_MILLIS, LinkQuality, World, configuration};
 
 fn settled(nodes: usize, seed: u64) -> World {
@@ -118,4 +119,63 @@ fn after_a_partition_nobody_signs_anew_what_it_has_just_answered() {
     // It is put off, not left out: at most to the longest interval after the quiet time.
     world.run(460.0, &mut |_| {});
     assert!(signed(&world).iter().zip(&answered).all(|(later, before)| later > before));
+}
+
+/// When a node first said of each of `lost` that it is dead; panics if one says so of another.
+fn deaths(world: &mut World, until: f64, lost: &[NodeId]) -> Vec<f64> {
+    let mut deaths = Vec::new();
+    world.run(until, &mut |told| {
+        let Event::View(changes) = told.event else { return };
+        for change in changes.iter().filter(|change| change.after == Some(Status::Dead)) {
+            assert!(lost.contains(&change.node), "{} thinks that {} is dead", told.node, change.node);
+            deaths.push(told.at);
+        }
+    });
+    deaths
+}
+
+#[test]
+fn who_died_in_a_partition_is_declared_dead_soon_after_it_and_nobody_else() {
+    for seed in 1..=5 {
+        let mut world = settled(40, seed);
+        for node in 0..20 {
+            world.nodes[node].links.group = 1;
+        }
+        world.run(20.0, &mut |_| {});
+        let lost = [20, 21, 22].map(|node| {
+            world.crash(node);
+            world.nodes[node].id
+        });
+        assert_eq!(deaths(&mut world, 40.0, &lost), [], "seed {seed}: deaths are held");
+        for node in 0..20 {
+            world.nodes[node].links.group = 0;
+        }
+        // Eight seconds to answer and up to four so that not all say it at once; three to see that it is over.
+        let found = deaths(&mut world, 55.0, &lost);
+        assert_eq!(found.len(), 3 * 37, "seed {seed}: {found:?}");
+        assert!(found[0] >= 48.0, "seed {seed}: who was cut off had no time to answer");
+    }
+}
+
+#[test]
+fn a_quarter_that_is_really_gone_is_declared_dead_when_deaths_were_held_for_the_longest() {
+    let mut config = configuration(None, false);
+    config.partition_hold = 60.0;
+    let mut world = World::new(config, LinkQuality::default(), 40, 1, 1);
+    for node in 0..40 {
+        world.start(node).unwrap();
+    }
+    world.introduce_all();
+    world.run(10.0, &mut |_| {});
+    let lost: Vec<NodeId> = (0..10)
+        .map(|node| {
+            world.crash(node);
+            world.nodes[node].id
+        })
+        .collect();
+    assert_eq!(deaths(&mut world, 70.0, &lost), []); // unreachable since 11 or so, and held from then on
+    // The first deaths leave so few out of reach that it looks like the end of a partition: eight seconds to answer.
+    let found = deaths(&mut world, 90.0, &lost);
+    assert_eq!(found.len(), 10 * 30, "{found:?}");
+    assert!(found[0] >= 70.0);
 }
