@@ -184,7 +184,7 @@ def _files(record: Path | None, count: int) -> list[Path | None]:
     return [record.with_stem(f"{record.stem}-bot{n}") for n in range(1, count + 1)]
 
 
-def _seconds(text: str) -> int:
+def _seconds(text: str) -> float:
     from palaver.cli.duration import seconds
 
     try:

@@ -106,7 +106,7 @@ def invite(
     from palaver.core import node_id_of
 
     try:
-        ttl_seconds = seconds(ttl)
+        ttl_seconds = int(seconds(ttl))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ttl") from None
     if not ttl_seconds:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_NUMBER = r"[0-9]{1,9}"
+_DECIMAL = rf"{_NUMBER}(?:\.{_NUMBER})?"
+_SPAN = re.compile(
+    rf"(?=.)(?:({_NUMBER})d)?(?:({_NUMBER})h)?(?:({_NUMBER})m)?(?:({_DECIMAL})s)?|({_DECIMAL})"
+)
 
 
-def seconds(text: str) -> int:
-    """ "3600", "1h", "1h30m", "2d" → seconds. Raises ValueError."""
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
-    if not re.fullmatch(r"([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?", text) or not text:
-        raise ValueError(f"{text!r} is not a span of time like 3600, 90s, 15m, 1h or 1h30m")
-    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([dhms])", text))
+def seconds(text: str) -> float:
+    """ "3600", "1h", "1h30m", "2d", "0.5", "2.5s" → seconds. Raises ValueError."""
+    span = _SPAN.fullmatch(text)
+    if span is None:
+        raise ValueError(f"{text!r} is not a span of time like 3600, 2.5, 90s, 15m, 1h or 1h30m")
+    days, hours, minutes, rest, alone = (float(number or 0) for number in span.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest + alone

@@ -114,7 +114,7 @@ def _ttl(text: str, longest: float) -> int:
     from palaver.cli.duration import seconds
 
     try:
-        ttl = seconds(text)
+        ttl = int(seconds(text))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ttl") from None
     if not 0 < ttl <= longest:

@@ -85,13 +85,22 @@ def test_verbose_shows_where_it_came_from(
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("3600", 3600), ("90s", 90), ("15m", 900), ("1h", 3600), ("1d2h3m4s", 93784)]
+    ("text", "expected"),
+    [
+        ("3600", 3600),
+        ("90s", 90),
+        ("15m", 900),
+        ("1h", 3600),
+        ("1d2h3m4s", 93784),
+        ("0.5", 0.5),
+        ("1m2.5s", 62.5),
+    ],
 )
-def test_a_span_of_time_is_read(text: str, expected: int) -> None:
+def test_a_span_of_time_is_read(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "h", "-1", "1.5h", "1h1h", "1m1h", "1w", "1 h", "9" * 10])
+@pytest.mark.parametrize("text", ["", "h", "-1", ".5", "1.", "1.5h", "1h1h", "1m1h", "1w", "1 h", "9" * 10])
 def test_what_is_no_span_of_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a span of time"):
         seconds(text)
