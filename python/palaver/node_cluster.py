@@ -152,7 +152,7 @@ def _findings(reach: told.Reachability) -> Iterable[str]:
         yield f"all {reach.members} members can be reached"
     for words, ids in bad:
         if ids:
-            yield f"{len(ids)} of the members are {words}: a quorum says so"
+            yield f"{words}, as a quorum says: {len(ids)}"
     if reach.suspected:
         yield f"this node alone misses answers of {len(reach.suspected)}: look at the network between"
     if reach.partition_suspected:

@@ -26,4 +26,4 @@ def leave(
     if json:
         say_json(found)
     else:
-        say(f"left; {found['acknowledged']} members have heard it")
+        say(f"left; members that have heard it: {found['acknowledged']}")
