@@ -19,16 +19,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ROOT / "rust/sim/scenarios"
 KEPT = ROOT / "benches/simulated"
-#: Rivals run these with fewer seeds: their clusters do not settle, and a seed takes minutes.
-RIVAL_SEEDS = {
-    "one-way": 5,
-    "lossy-members": 2,
-    "flip-flop": 2,
-    "semi-detached": 5,
-    "blocked": 10,
-    "stopped": 10,
-}
-
 Run = dict[str, Any]
 
 
@@ -68,10 +58,6 @@ class Scenario:
             lines = map(json.loads, self._place.read_text().splitlines())
             self._runs = {(run["whose"], run["seed"]): run for run in lines if run["scenario"] == self.digest}
 
-    def seeds(self, whose: str, wanted: int) -> range:
-        """The seeds that run with these rules if `wanted` are asked for."""
-        return range(1, 1 + (wanted if whose == "ours" else min(wanted, RIVAL_SEEDS.get(self.name, wanted))))
-
     def kept(self, whose: str, seed: int, made_of: str | None) -> Run | None:
         """A run that was made before; of any sources unless told which."""
         run = self._runs.get((whose, seed))
@@ -84,7 +70,7 @@ class Scenario:
     def vouch(self, whose: str, seeds: int) -> str | None:
         """Has older runs count if the first of each kind comes out as it did. Returns what was found, None without any."""
         older: dict[str, list[Run]] = {}
-        for seed in self.seeds(whose, seeds):
+        for seed in range(1, seeds + 1):
             run = self.kept(whose, seed, None)
             if run and run["sources"] != sources():
                 older.setdefault(run["sources"], []).append(run)
