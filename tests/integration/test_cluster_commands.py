@@ -47,7 +47,9 @@ def test_a_cluster_is_looked_at_from_the_command_line(tmp_path: Path) -> None:
         assert f"{second.gossip} " in palaver("members", "--url", first.http, "--admin-token", ADMIN)
         assert "alive" in palaver("force-leave", "b", "--state-dir", state, code=1)
         assert "there is no such member" in palaver("rtt", "nobody", "--state-dir", state, code=1)
-        assert "left; members that have heard it: 1" in palaver("leave", "--url", second.http, "--admin-token", ADMIN)
+        assert "left; members that have heard it: 1" in palaver(
+            "leave", "--url", second.http, "--admin-token", ADMIN
+        )
         until(lambda: first.statuses()["b"] == "left")
 
 
