@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help run setup cluster cluster-hosts test lint format bench-cluster bench-core bench-gateway fuzz soak-cluster sim soak autobahn bench-signaling docs clean
+.PHONY: help run setup cluster cluster-hosts test lint format bench-cluster bench-core bench-gateway fuzz sim soak soak-cluster soak-sessions autobahn bench-signaling docs clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -69,13 +69,15 @@ sim: setup ## simulated clusters over many seeds, with bars; ARGS=--write puts t
 	cargo build -q --release -p palaver-sim
 	$(BIN)/python benches/simulate.py $(ARGS)
 
-soak-cluster: ## the six promises over ten thousand random histories of simulated clusters
+soak: soak-cluster soak-sessions ## the promises of the cluster, then those of sessions
+
+soak-cluster: ## the six promises over ten thousand random histories of simulated clusters (SEEDS=10000)
 	cargo run -q --release -p palaver-sim --bin palaver-soak -- $(or $(SEEDS),10000)
 
 fuzz: ## ten million inputs for the decoders of the core, guided by coverage (libFuzzer, needs a C++ compiler)
 	INPUTS=$(or $(INPUTS),10000000) sh rust/fuzz/run.sh
 
-soak: setup ## thousands of sessions for ten minutes: memory, tasks, lost events
+soak-sessions: setup ## thousands of sessions for ten minutes: memory, tasks, lost events
 	$(BIN)/python tests/soak/soak.py $(ARGS)
 
 autobahn: setup ## run the Autobahn fuzzing client against the gateway (skips without Python 2.7)

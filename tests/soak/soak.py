@@ -1,7 +1,7 @@
 """Thousands of sessions that join, flap, publish and leave for minutes: memory flat, no task left, no event lost.
 
-    make soak                                  # ten minutes
-    make soak ARGS="--minutes 1 --sessions 200"
+    make soak-sessions                       # ten minutes
+    make soak-sessions ARGS="--minutes 1 --sessions 200"
 
 The node runs in a process of its own, so that its memory is its own. Exits with 1 and says why where a promise broke.
 """
