@@ -1159,6 +1159,10 @@ class RelayRun:
     def __len__(self) -> int:
         """How many messages."""
 
+    @property
+    def replies(self) -> int:
+        """How many of them are requests, which are answered."""
+
     def frames(self, tail: LogTail, sender: str, to: str, epoch: int, seq: int, prev: int, /) -> bytes:
         """The events that tell the receiver, each a whole text frame of a server (RFC 6455 § 5.2), one behind the other. 0.2 µs
         for 2 KB. Each is appended to ``tail`` as well, as one for ``to``.
@@ -1171,13 +1175,13 @@ def read_relays(
     messages: list[bytes], start: int, max_sdp_bytes: int, max_bytes: int, /
 ) -> tuple[str, bytes | None, str, str, int, RelayRun] | None:
     """Reads the JSON request ``messages[start]`` if it passes an SDP or candidates on to a peer: sdpOffer, sdpAnswer,
-    iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in notifications of at most
+    iceCandidate with ``to``. Candidates that follow for the same connection, generation and peer, in messages of at most
     ``max_bytes``, are read with it: 16 messages at most.
 
-    Returns method, the reply that it was taken, as a frame (None: to a notification), transport, receiver, generation, and what
-    is to be passed on, all checked. None for all other messages, and for what needs a closer look: an error, a field that is
-    unknown or stands twice, a name that is not printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above
-    48 KiB. 1.5 µs for 2 KB. Raises IndexError where there is no such message.
+    Returns method, the replies that they were taken, as frames one behind the other (None: all are notifications), transport,
+    receiver, generation, and what is to be passed on, all checked. None for all other messages, and for what needs a closer look:
+    an error, a field that stands twice, an unknown one whose value is more than a word or a whole number, a name that is not
+    printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for 2 KB. Raises IndexError where there is no such message.
     """
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:

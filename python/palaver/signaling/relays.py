@@ -45,7 +45,7 @@ class Relays:
         read = read_relays(messages, start, self._settings.limits.sdp_bytes, LARGE_BYTES)
         if read is None:
             return 0
-        method, reply, transport, to, generation, run = read
+        method, replies, transport, to, generation, run = read
         other = room.participants.get(to)
         if other is None or other is participant:
             return 0
@@ -71,8 +71,8 @@ class Relays:
             link.take_answer(peer, generation)
         self._calls[method] += count
         caller.refusals = 0
-        if reply is not None:
-            caller.connection.send_frame(reply)
+        if replies is not None:
+            caller.connection.send_frame(replies, False, run.replies)
         room.pass_on(run, peer, other, sink)
         self._seconds[method].observe((self._clock() - now) / count, count)
         return count

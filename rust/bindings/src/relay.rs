@@ -15,6 +15,9 @@ const MAX_RUN: usize = 16;
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct RelayRun {
     relays: Vec<(Py<PyBytes>, core::Sealed)>,
+    /// How many of them are requests.
+    #[pyo3(get)]
+    replies: u64,
 }
 
 #[pymethods]
@@ -91,8 +94,15 @@ pub(crate) fn read_relays<'py>(
     let Some(relay) = core::read_relay(first.as_bytes(), max_sdp_bytes) else {
         return Ok(None);
     };
-    let reply = relay.reply().map(|reply| PyBytes::new(py, &reply));
-    let Relay { id, to, sealed } = relay;
+    let (mut frames, mut replies) = (Vec::new(), 0);
+    let mut answer = |relay: &Relay<'_>| {
+        if let Some(frame) = relay.reply() {
+            frames.extend_from_slice(&frame);
+            replies += 1;
+        }
+    };
+    answer(&relay);
+    let Relay { to, sealed, .. } = relay;
     let method = match sealed.method {
         RelayMethod::Offer => intern!(py, "sdpOffer"),
         RelayMethod::Answer => intern!(py, "sdpAnswer"),
@@ -100,7 +110,7 @@ pub(crate) fn read_relays<'py>(
     };
     let transport = &first.as_bytes()[sealed.transport.clone()];
     let mut relays = vec![(first.clone().unbind(), sealed.clone())];
-    if sealed.method == RelayMethod::Candidates && id.is_none() {
+    if sealed.method == RelayMethod::Candidates {
         for index in start + 1..messages.len().min(start + MAX_RUN) {
             let message = at(index)?;
             let bytes = message.as_bytes();
@@ -108,17 +118,19 @@ pub(crate) fn read_relays<'py>(
             else {
                 break;
             };
-            let same = (next.id, next.to, next.sealed.method, next.sealed.generation)
-                == (None, to, sealed.method, sealed.generation)
+            let same = (next.to, next.sealed.method, next.sealed.generation)
+                == (to, sealed.method, sealed.generation)
                 && &bytes[next.sealed.transport.clone()] == transport;
             if !same {
                 break;
             }
+            answer(&next);
             let sealed = next.sealed;
             relays.push((message.unbind(), sealed));
         }
     }
     let transport = PyString::from_bytes(py, transport)?;
     let (to, generation) = (PyString::new(py, to), sealed.generation);
-    Ok(Some((method.clone(), reply, transport, to, generation, RelayRun { relays })))
+    let frames = (replies > 0).then(|| PyBytes::new(py, &frames));
+    Ok(Some((method.clone(), frames, transport, to, generation, RelayRun { relays, replies })))
 }

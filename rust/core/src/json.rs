@@ -113,6 +113,16 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
+    /// Steps over a value that is plain and of no interest.
+    pub(crate) fn scalar(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(|_| ()),
+            b't' | b'f' => self.boolean().map(|_| ()),
+            b'n' => self.null_or(|_| None),
+            _ => self.number().map(|_| ()),
+        }
+    }
+
     /// What `read` reads, or null.
     pub(crate) fn null_or(&mut self, read: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
         if self.peek()? == b'n' && self.rest().starts_with(b"null") {

@@ -64,8 +64,9 @@ pub struct Sealed {
     pub payload: Range<usize>,
 }
 
-/// Reads a message; None for one that needs a closer look: another method, an error, a field that is unknown or stands twice,
-/// an escape outside of an SDP, an SDP above `max_sdp` bytes, anything above 48 KiB, names that are not printable ASCII. O(bytes).
+/// Reads a message; None for one that needs a closer look: another method, an error, a field that stands twice, an unknown field
+/// whose value is more than a word or a whole number, an escape outside of an SDP, an SDP above `max_sdp` bytes, anything above
+/// 48 KiB, names that are not printable ASCII. O(bytes).
 #[must_use]
 pub fn read_relay(message: &[u8], max_sdp: usize) -> Option<Relay<'_>> {
     let mut cursor = Cursor::new(message);
@@ -83,7 +84,8 @@ pub fn read_relay(message: &[u8], max_sdp: usize) -> Option<Relay<'_>> {
         }
         b"id" => set(&mut fields.id, request_id(cursor)?),
         b"params" => cursor.object(|cursor, key| fields.param(cursor, key, max_sdp)),
-        _ => None,
+        b"traceparent" => None,
+        _ => cursor.scalar(),
     })?;
     cursor.finish()?;
     fields.relay()
@@ -133,7 +135,7 @@ impl<'a> Fields<'a> {
                 set(&mut self.candidates, start..cursor.at())
             }
             b"end" => set(&mut self.end, cursor.boolean()?),
-            _ => None,
+            _ => cursor.scalar(),
         }
     }
 
@@ -372,6 +374,15 @@ mod tests {
     }
 
     #[test]
+    fn unknown_fields_do_not_matter() {
+        for more in [r#""type":"offer""#, r#""more":7"#, r#""more":null"#, r#""more":true,"more":"twice""#] {
+            for before in [r#""id":7"#, r#""to":"b""#] {
+                assert_eq!(told(&OFFER.replace(before, &format!("{before},{more}"))), told(OFFER), "{more}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_plain_needs_a_closer_look() {
         let changes = [
             (r#""id":7"#, r#""id":7.0"#),
@@ -382,6 +393,15 @@ mod tests {
             (r#""id":7"#, r#""id":null"#),
             (r#""id":7"#, r#""id":7,"id":7"#),
             (r#""id":7"#, r#""traceparent":"00""#),
+            (r#""id":7"#, r#""more":[]"#),
+            (r#""id":7"#, r#""more":1.5"#),
+            (r#""id":7"#, r#""more":nul"#),
+            (r#""to":"b""#, r#""to":"b","more":{}"#),
+            (
+                r#""to":"b""#,
+                r#""to":"b","more":"
+""#,
+            ),
             ("2.0", "1.0"),
             ("p2p", "send"),
             (r#""direction":"p2p","#, ""),

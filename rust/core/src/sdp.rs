@@ -34,7 +34,7 @@ pub fn first_bad_line(sdp: &[u8]) -> Option<usize> {
 /// Whether an SDP that is still a JSON string, quotes included, can be passed on as it stands: it is a JSON string (RFC 8259
 /// § 7), every line of it is `<type>=<value>`, and it has at most `max_bytes`.
 ///
-/// False also for what would need a closer look, which is any `\u` escape. O(bytes).
+/// False also for what would need a closer look: a control character as an escape, half of a surrogate pair. O(bytes).
 #[must_use]
 pub fn is_sound_json(quoted: &[u8], max_bytes: usize) -> bool {
     let Some((b'"', rest)) = quoted.split_first() else { return false };
@@ -55,6 +55,10 @@ pub(crate) fn sound_json_prefix(rest: &[u8], max_bytes: usize) -> Option<usize> 
                 at += 2;
                 continue;
             }
+            [b'\\', b'u', escape @ ..] if line > 0 => {
+                at += 2 + escaped_character(escape)?;
+                continue;
+            }
             _ => return None,
         };
         if !is_line(&window[line..at], line) {
@@ -68,6 +72,24 @@ pub(crate) fn sound_json_prefix(rest: &[u8], max_bytes: usize) -> Option<usize> 
     let controls = text.iter().fold(false, |found, byte| found | (*byte < 0x20));
     let is_whole = line > 0 && (line == at || is_line(&text[line..], line));
     (is_whole && !controls && std::str::from_utf8(text).is_ok()).then_some(at)
+}
+
+/// How many bytes the rest of a `\u` escape has, behind the `\u`: two of them where it is a surrogate pair (RFC 8259 § 7). None for
+/// control characters and halves of a pair.
+fn escaped_character(escape: &[u8]) -> Option<usize> {
+    match unit(escape)? {
+        0..0x20 | 0xdc00..0xe000 => None,
+        0xd800..0xdc00 => {
+            let low = unit(escape.get(4..)?.strip_prefix(br"\u")?)?;
+            (0xdc00..0xe000).contains(&low).then_some(10)
+        }
+        _ => Some(4),
+    }
+}
+
+/// The UTF-16 code unit of four hex digits.
+fn unit(digits: &[u8]) -> Option<u32> {
+    digits.get(..4)?.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// Whether the line that begins at `start` is `<type>=<value>`; the first is the version.
@@ -96,7 +118,13 @@ mod tests {
 
     #[test]
     fn what_is_sound_as_it_stands_is_sound_when_decoded() {
-        let good = [r#""v=0\r\na=x\r\n""#, r#""v=0\na=x\t\"\\\/""#, r#""v=0\r\n""#, r#""v=0\na=ü\n""#];
+        let good = [
+            r#""v=0\na=\u00fc\ud83d\uDE00\u2028""#,
+            r#""v=0\r\na=x\r\n""#,
+            r#""v=0\na=x\t\"\\\/""#,
+            r#""v=0\r\n""#,
+            r#""v=0\na=ü\n""#,
+        ];
         for quoted in good {
             assert!(is_sound_json(quoted.as_bytes(), 100), "{quoted}");
             assert!(!is_sound_json(quoted.as_bytes(), 5), "{quoted}");
@@ -104,7 +132,15 @@ mod tests {
         let bad = [
             r#""v=0""#,
             r#""v=0\r""#,
-            r#""v=0\na=\u0041\n""#,
+            r#""v=0\na=\u000a""#,
+            r#""v=0\na=\u0000""#,
+            r#""v=0\na=\ud83d""#,
+            r#""v=0\na=\ud83d\u0041""#,
+            r#""v=0\na=\ude00""#,
+            r#""v=0\na=\u00f""#,
+            r#""v=0\na=\u00fg""#,
+            r#""v=0\n\u0061=x\n""#,
+            r#""v=0\u000aa=x""#,
             r#""v=0\na=x\ra=y\n""#,
             r#""v=0\nA=x\n""#,
             r#""v=0\n\n""#,
