@@ -1181,7 +1181,8 @@ def read_relays(
     Returns method, the replies that they were taken, as frames one behind the other (None: all are notifications), transport,
     receiver, generation, and what is to be passed on, all checked. None for all other messages, and for what needs a closer look:
     an error, a field that stands twice, an unknown one whose value is more than a word or a whole number, a name that is not
-    printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for 2 KB. Raises IndexError where there is no such message.
+    printable ASCII, an SDP above ``max_sdp_bytes`` as it is encoded, anything above 48 KiB. 1.5 µs for 2 KB. Raises IndexError
+    where there is no such message.
     """
 
 def rendezvous(key: bytes | str, weights: dict[str, int], count: int = 1) -> list[str]:

@@ -78,6 +78,8 @@ class RoomLog:
     def __init__(self, epoch: int, max_events: int, max_bytes: int) -> None:
         self.epoch = epoch
         self.seq = 0
+        self._old = 0
+        """The number of the last event that was there when `age` was called last."""
         self._tail = LogTail(max_events, max_bytes)
         """In order of their numbers: entries, and of events that were sent as frames only these."""
 
@@ -115,6 +117,11 @@ class RoomLog:
     def trim(self, seq: int) -> None:
         """Forgets all up to and including `seq`: everybody has seen it."""
         self._tail.shorten(max(self.seq - seq, 0))
+
+    def age(self) -> None:
+        """Forgets what was there when this was called last."""
+        self.trim(self._old)
+        self._old = self.seq
 
     def __len__(self) -> int:
         return len(self._tail)

@@ -28,6 +28,8 @@ from palaver.rooms.session import Sink
 from palaver.rooms.timers import Timer, Timers
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
+RoomTimer = Literal["empty", "end", "log"]
+"""When the room goes, some time after the last has left, and at the end of its own time; when old events go."""
 
 
 class Room:
@@ -61,15 +63,14 @@ class Room:
         self.demotions = Demotions()
         self.lock: RoomLock | None = None
         self.knocks = Knocks()
-        self.timers: dict[Literal["empty", "end"], Timer] = {}
-        """When the room goes: some time after the last has left, and at the end of its own time."""
+        self.timers: dict[RoomTimer, Timer] = {}
         self.media: MediaOrders | None = None
         self.media_node = ""
         self._pending: list[Entry] = []
         self._on_change = on_change
         self._observer = observer
 
-    def cancel_timer(self, what: Literal["empty", "end"]) -> None:
+    def cancel_timer(self, what: RoomTimer) -> None:
         timer = self.timers.pop(what, None)
         if timer is not None:
             timer.cancel()

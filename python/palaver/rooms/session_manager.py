@@ -249,10 +249,19 @@ class SessionManager:
             room.timers["end"] = self.timers.at(
                 when, partial(self.close_room, room, "the room's time is over")
             )
+        self._age_later(room)
         return room
 
+    def _age_later(self, room: Room) -> None:
+        """Has a room's events go when nobody can ask for them any more."""
+        room.timers["log"] = self.timers.at(self._clock() + self.limits.log_seconds, partial(self._age, room))
+
+    def _age(self, room: Room) -> None:
+        room.log.age()
+        self._age_later(room)
+
     def _forget(self, room: Room, reason: LeaveReason) -> None:
-        for what in ("empty", "end"):
+        for what in ("empty", "end", "log"):
             room.cancel_timer(what)
         del self.rooms[room.id]
         if self._observer is not None:

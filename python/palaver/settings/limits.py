@@ -58,6 +58,14 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Bytes,
         doc("Bytes of events kept per room for resume; with log_events, whichever is less."),
     ] = 1024 * 1024
+    log_seconds: Annotated[
+        PositiveSeconds,
+        doc(
+            "How long events are kept for resume at least; twice that at most. Nobody comes back later than 2.5 × "
+            "gateway.ping_ms (until a silent socket is given up) and rooms.grace_ms after an event: with less, some get a "
+            "snapshot instead; with more, rooms that were busy hold memory for nothing."
+        ),
+    ] = 60.0
     errors_per_window: Annotated[
         Count,
         doc("Error replies within error_window_seconds that close a connection with 4505."),

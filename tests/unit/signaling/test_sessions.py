@@ -184,6 +184,24 @@ def test_resume_over_a_trimmed_log_is_a_snapshot() -> None:
     assert [each["event"] for each in again.take()] == ["producerClosed"]
 
 
+def test_events_that_nobody_can_come_back_for_are_forgotten() -> None:
+    stage = Stage(node_settings(limits={"log_seconds": 30}))
+    alice = stage.enter("alice")
+    log = stage.plane.sessions.rooms["room"].log
+    stage.advance(29)
+    alice.call("createProducer", id="cam", transport="t", kind="video", source="camera")
+    last = log.seq
+    stage.advance(30)
+    entries = log.after(last - 1)
+    assert entries is not None and [entry.kind.method for entry in entries] == ["producerAdded"]
+    alice.call("pauseProducer", id="cam")
+    stage.advance(2)
+    assert log.after(last - 1) is None
+    assert len(log) == 1
+    stage.advance(60)
+    assert len(log) == 0
+
+
 def test_a_ticket_works_once_and_only_for_its_identity(stage: Stage) -> None:
     stage.enter("alice")
     bob = stage.enter("bob")
