@@ -221,8 +221,9 @@ class MembershipTable:
         A status record holds on the authority of whoever sends it: check the packet it came in. Node records
         and beats hold on that of the node itself; of two node records the later one holds, by (incarnation,
         issued_at, digest), of two beats by (incarnation, seq). A later beat also says that the node is alive
-        and was heard now. What is stale is dropped before its signature is looked at; the rest is verified in
-        one batch. Records of unknown kinds are skipped. The interpreter is released meanwhile.
+        and was heard now. What would change nothing is dropped before its signature is looked at; the rest is verified in
+        one batch, and the table is nobody's meanwhile: others may use it. Records of unknown kinds are skipped. The
+        interpreter is released.
 
         Raises DecodeError for malformed bytes, SignatureError when one signature is false and CapacityError
         when there is no room: then nothing was joined. Honest nodes pass on only what they have checked, so
@@ -276,7 +277,7 @@ class NodeRecord:
     ``issued_at`` (0 to 2**64 - 1) is milliseconds of Unix time by the node's own clock; it orders the node's
     records of one incarnation. ``status`` is alive or left, all that is a node's own to say. ``name`` and
     ``address`` (of the gossip port) are at most 255 bytes of UTF-8 without control characters. Raises
-    ArgumentError or DecodeError for anything else. Two records are equal when their bytes are.
+    ArgumentError for anything else. Two records are equal when their bytes are.
     """
 
     def __new__(

@@ -27,15 +27,44 @@ pub struct Merged {
 }
 
 /// A node's record that says something the table does not know.
+#[derive(Debug)]
 struct Fresh {
     id: NodeId,
     order: RecordOrder,
     record: Box<NodeRecord>,
 }
 
+/// What bytes say that a table does not know, with signatures that nobody has checked yet.
+#[derive(Debug)]
+pub struct Unchecked {
+    entries: Vec<Entry>,
+    fresh: Vec<Fresh>,
+    beats: Vec<(NodeId, Box<Beat>)>,
+}
+
+/// The same, and each signature is that of its signer.
+#[derive(Debug)]
+pub struct Checked(Unchecked);
+
+impl Unchecked {
+    /// Checks all signatures in one batch. Needs no table, so that nobody has to wait for it.
+    pub fn check(self) -> Result<Checked, Error> {
+        let records = self.fresh.iter().map(|fresh| fresh.record.body());
+        let signed: Vec<_> = records.chain(self.beats.iter().map(|(_, beat)| beat.body())).collect();
+        if SignedBody::verify_all(&signed) { Ok(Checked(self)) } else { Err(Error::Signature) }
+    }
+}
+
 impl MembershipTable {
     /// Joins the records in `bytes`: the same laws as `merge`, and of two records or beats of a node the later one holds.
     pub fn merge_bytes(&mut self, bytes: &[u8], now: Time) -> Result<Merged, Error> {
+        self.join_checked(self.read_news(bytes)?.check()?, now)
+    }
+
+    /// Reads what is not known yet of the records in `bytes`: the first third of [`merge_bytes`](Self::merge_bytes), for
+    /// whoever shares the table and does not want to hold it while signatures are checked. What others join in between only
+    /// makes more of it stale.
+    pub fn read_news(&self, bytes: &[u8]) -> Result<Unchecked, Error> {
         let (mut entries, mut fresh, mut beats) = (Vec::new(), Vec::new(), Vec::new());
         for part in record::split(bytes) {
             let part = part?;
@@ -60,9 +89,12 @@ impl MembershipTable {
                     }
                     let record = Box::new(NodeRecord::decode(part.body())?);
                     let (order, precedence) = (record.order(), record.precedence());
-                    entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
                     let held = self.record_order(&id);
-                    if held.is_none_or(|held| order > held || order.equivocates(&held)) {
+                    // An older record may still say more of the status than is known: checked like any other.
+                    if held.is_none_or(|held| order > held || order.equivocates(&held))
+                        || self.is_news(&id, precedence)
+                    {
+                        entries.push(Entry { id, precedence, last_heartbeat: Time::ZERO });
                         fresh.push(Fresh { id, order, record });
                     }
                 }
@@ -78,29 +110,20 @@ impl MembershipTable {
                 _ => drop(part.parse()?), // skipped, unless it is critical
             }
         }
-        let records = fresh.iter().map(|fresh| fresh.record.body());
-        let signed: Vec<_> = records.chain(beats.iter().map(|(_, beat)| beat.body())).collect();
-        if !SignedBody::verify_all(&signed) {
-            return Err(Error::Signature);
-        }
-        self.reserve(&entries)?;
-        Ok(self.join_checked(&entries, &fresh, beats, now))
+        Ok(Unchecked { entries, fresh, beats })
     }
 
-    fn join_checked(
-        &mut self,
-        entries: &[Entry],
-        fresh: &[Fresh],
-        beats: Vec<(NodeId, Box<Beat>)>,
-        now: Time,
-    ) -> Merged {
+    /// Joins what was read and checked; all of it or, when there is no room, nothing.
+    pub fn join_checked(&mut self, checked: Checked, now: Time) -> Result<Merged, Error> {
+        let Checked(Unchecked { entries, fresh, beats }) = checked;
+        self.reserve(&entries)?;
         let mut merged = Merged::default();
         let mut risen: Vec<usize> = entries.iter().filter_map(|entry| self.join(entry, now)).collect();
         risen.sort_unstable();
         risen.dedup();
         merged.news.reserve(risen.len() * record::STATUS_RECORD_LENGTH);
         let mut said = BTreeSet::new();
-        for Fresh { id, order, record } in fresh {
+        for Fresh { id, order, record } in &fresh {
             if self.record_order(id).is_some_and(|held| held.equivocates(order)) {
                 let held = self.record(id).expect("its order was just compared");
                 merged.equivocations.push((held, (**record).clone()));
@@ -129,7 +152,7 @@ impl MembershipTable {
             changed.dedup();
         }
         merged.changed.extend(changed.into_iter().map(|row| self.entry(row)));
-        merged
+        Ok(merged)
     }
 
     /// The whole view as records, by rising id and without beats: equal views give equal bytes.

@@ -53,7 +53,7 @@ pub use error::Error;
 pub use failure_detector::FailureDetector;
 pub use frame_tail::FrameTail;
 pub use gcra::Gcra;
-pub use gossip::{Merged, queue_news, read_buckets, write_buckets};
+pub use gossip::{Checked, Merged, Unchecked, queue_news, read_buckets, write_buckets};
 pub use hello::Hello;
 pub use id::{IdHashBuilder, NodeId};
 pub use keys::{Claim, KeyManager};

@@ -97,6 +97,9 @@ impl NodeRecord {
         life: Option<&Life>,
         admission: Option<&AdmissionTicket>,
     ) -> Result<Self, Error> {
+        if !matches!(precedence.status(), Status::Alive | Status::Left) {
+            return Err(Error::OwnStatus);
+        }
         let mut bytes = Vec::with_capacity(128);
         bytes.extend_from_slice(&precedence.incarnation().to_le_bytes());
         bytes.extend_from_slice(&issued_at.to_le_bytes());

@@ -72,7 +72,7 @@ def test_two_records_for_one_moment_are_proof_of_a_lie(keys: KeyManager) -> None
 
 
 def test_only_alive_and_left_are_a_nodes_own_to_say(keys: KeyManager) -> None:
-    with pytest.raises(DecodeError, match="alive or has left"):
+    with pytest.raises(ArgumentError, match="alive or has left"):
         NodeRecord(keys, 0, 0, status="dead")
     with pytest.raises(ArgumentError, match="a name is at most 255 bytes"):
         NodeRecord(keys, 0, 0, name="n" * 256)
