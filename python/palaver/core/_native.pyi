@@ -165,8 +165,8 @@ class MembershipTable:
     or banned: it could not answer.
 
     Hearing of oneself as suspect, unreachable, dead or left at incarnation ``i`` makes oneself alive at ``i +
-    1``: pass the row that ``merge`` returns on at once. After ``update(own_id, status="left")`` the table
-    says left instead.
+    1``: pass the row that ``merge`` returns on at once. After an ``update(own_id, status="left")`` that was news
+    the table says left instead.
 
     A member takes about 80 bytes, and 200 more once its signed record has come. ``max_members`` (1 to 2**32 -
     1) bounds what strangers can make the table hold; set it to a few times the size the cluster may have.

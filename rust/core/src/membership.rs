@@ -153,7 +153,7 @@ impl MembershipTable {
     /// Joins a statement of this node's own, and says whether it was news.
     ///
     /// No `incarnation` means the one the node is known at, or 0. No `last_heartbeat` means `now` for a node that is
-    /// alive, and otherwise leaves it. Saying of oneself that one has left makes it so.
+    /// alive, and otherwise leaves it. Saying of oneself that one has left makes it so, if the statement holds.
     pub fn update(
         &mut self,
         id: NodeId,
@@ -167,7 +167,9 @@ impl MembershipTable {
         let unsaid = if status == Status::Alive { now } else { Time::ZERO };
         let statement = Entry { id, precedence, last_heartbeat: last_heartbeat.unwrap_or(unsaid) };
         self.reserve(std::slice::from_ref(&statement))?;
-        self.leaving |= id == self.self_id() && status == Status::Left;
+        // A statement that does not hold, because more is known, does not make it so.
+        self.leaving |=
+            id == self.self_id() && status == Status::Left && precedence > self.rows[OWN].precedence;
         Ok(self.join(&statement, now).is_some())
     }
 

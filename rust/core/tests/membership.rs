@@ -181,6 +181,15 @@ fn one_that_left_stays_left_whatever_it_hears() {
 }
 
 #[test]
+fn a_goodbye_that_does_not_hold_changes_nothing() {
+    let mut table = table();
+    table.update(id(0), Some(5), Status::Alive, None, now()).unwrap();
+    assert!(!table.update(id(0), Some(3), Status::Left, None, now()).unwrap());
+    table.merge(&[entry(0, 5, Status::Suspect, 0.0)], now()).unwrap();
+    assert_eq!(table.get(&id(0)).unwrap().precedence, Precedence::new(6, Status::Alive).unwrap());
+}
+
+#[test]
 fn a_running_node_that_hears_it_left_says_it_is_here() {
     let mut table = table();
     table.merge(&[entry(0, 1, Status::Left, 0.0)], now()).unwrap();
