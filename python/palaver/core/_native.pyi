@@ -1064,8 +1064,8 @@ class StateStore:
     """Persistence of the view and of the own incarnation, in a directory of its own.
 
     The directory is made if need be (mode 0700) and locked; files are readable by their owner only. Raises
-    OSError when the disk is full or fails, or somebody else has the store open (BlockingIOError), and
-    DecodeError when the file of the reserved incarnation is damaged.
+    OSError when the disk is full or fails, or somebody else has the store open (BlockingIOError), ArgumentError
+    for an empty path, and DecodeError when the file of the reserved incarnation is damaged.
     """
 
     def __new__(cls, directory: str | PathLike[str]) -> StateStore: ...
@@ -1088,10 +1088,14 @@ class StateStore:
         """The incarnation to begin a life with, durably reserved together with the 1,024 after it.
 
         Above every one that an earlier life may have used, and at least Unix seconds × 2**16, which makes up
-        for a lost disk. ``unix_time`` is the system's if left out.
+        for a lost disk. ``unix_time`` (at most 2**45 - 1) is the system's if left out. Raises CapacityError when
+        the last incarnation, 2**61 - 1, has been reserved before.
         """
     def cover_incarnation(self, incarnation: int) -> None:
-        """Call it before you use a higher incarnation, for example to refute: one write for each 1,024."""
+        """Call it before you use a higher incarnation, for example to refute: one write for each 1,024.
+
+        Raises ArgumentError above 2**61 - 1.
+        """
     def close(self) -> None:
         """Unlocks."""
 

@@ -26,7 +26,9 @@ impl From<Refused> for PyErr {
         match error {
             Error::Decode(_) => DecodeError::new_err(message),
             Error::Signature | Error::NoLink | Error::StaleHello => SignatureError::new_err(message),
-            Error::Full { .. } => CapacityError::new_err(message),
+            Error::Full { .. } | Error::Memory { .. } | Error::NoIncarnation => {
+                CapacityError::new_err(message)
+            }
             _ => ArgumentError::new_err(message),
         }
     }

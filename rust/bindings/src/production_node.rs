@@ -128,7 +128,7 @@ impl ProductionNode {
             name: name.to_owned(),
             address,
             place: metadata.map(|given| given.0.clone()).unwrap_or_default(),
-            incarnation: first_incarnation(None, unix as u64), // saturates
+            incarnation: first_incarnation(None, unix as u64).map_err(Refused::from)?, // saturates
             ceiling: None,
             exchange,
             ticket: ticket_argument(ticket)?,

@@ -50,7 +50,7 @@ impl StateStore {
         Ok(py
             .detach(|| {
                 let mut store = self.0.lock_detached();
-                let first = core::first_incarnation(store.ceiling(), seconds);
+                let first = core::first_incarnation(store.ceiling(), seconds)?;
                 store.cover(first).map(|()| first)
             })
             .map_err(Broken::from)?)

@@ -48,21 +48,28 @@ impl SavedState {
 pub const INCARNATIONS_RESERVED: u64 = 1024;
 
 /// The first incarnation of a new life: above every one the last life may have used, and above those of a life whose disk
-/// was lost, as far as the wall clock can tell.
-#[must_use]
-pub fn first_incarnation(ceiling: Option<u64>, unix_seconds: u64) -> u64 {
-    let by_clock = unix_seconds.min(MAX_INCARNATION >> 16) << 16;
+/// was lost, as far as the wall clock can tell. Refused when there is none, or the clock shows a time that no incarnation
+/// can be made of.
+pub fn first_incarnation(ceiling: Option<u64>, unix_seconds: u64) -> Result<u64, Error> {
+    if unix_seconds > MAX_INCARNATION >> 16 {
+        return Err(Error::UnixTime);
+    }
     let above = ceiling.map_or(0, |ceiling| ceiling.saturating_add(1));
-    above.max(by_clock).min(MAX_INCARNATION)
+    if above > MAX_INCARNATION {
+        return Err(Error::NoIncarnation);
+    }
+    Ok(above.max(unix_seconds << 16))
 }
 
 /// The ceiling to write down before `incarnation` is used, if the one that is written does not cover it.
-#[must_use]
-pub fn ceiling_for(incarnation: u64, written: Option<u64>) -> Option<u64> {
-    match written {
-        Some(ceiling) if incarnation <= ceiling => None,
-        _ => Some(incarnation.saturating_add(INCARNATIONS_RESERVED).min(MAX_INCARNATION)),
+pub fn ceiling_for(incarnation: u64, written: Option<u64>) -> Result<Option<u64>, Error> {
+    if incarnation > MAX_INCARNATION {
+        return Err(Error::Incarnation);
     }
+    if written.is_some_and(|ceiling| incarnation <= ceiling) {
+        return Ok(None);
+    }
+    Ok(Some((incarnation + INCARNATIONS_RESERVED).min(MAX_INCARNATION)))
 }
 
 /// A ceiling as a file: the number and its CRC-32.
@@ -120,10 +127,10 @@ mod tests {
         let mut chance = crate::chance::Chance::new(3);
         for _ in 0..2_000 {
             let clock = chance.below(2_000) as u64; // may go back
-            let first = first_incarnation(written, clock);
+            let first = first_incarnation(written, clock).unwrap();
             assert!(last.is_none_or(|last| first > last));
             for incarnation in first..first + chance.below(3_000) as u64 {
-                written = ceiling_for(incarnation, written).or(written);
+                written = ceiling_for(incarnation, written).unwrap().or(written);
                 last = Some(incarnation); // used only after it is covered
             }
         }
@@ -131,8 +138,17 @@ mod tests {
 
     #[test]
     fn a_lost_disk_is_made_up_for_by_the_clock() {
-        assert_eq!(first_incarnation(None, 1_700_000_000), 1_700_000_000 << 16);
-        assert_eq!(first_incarnation(None, u64::MAX), (MAX_INCARNATION >> 16) << 16);
-        assert_eq!(first_incarnation(Some(MAX_INCARNATION), 0), MAX_INCARNATION);
+        assert_eq!(first_incarnation(None, 1_700_000_000), Ok(1_700_000_000 << 16));
+        assert_eq!(first_incarnation(None, MAX_INCARNATION >> 16), Ok((MAX_INCARNATION >> 16) << 16));
+        assert_eq!(first_incarnation(None, (MAX_INCARNATION >> 16) + 1), Err(Error::UnixTime));
+    }
+
+    #[test]
+    fn no_incarnation_is_given_twice_where_they_end() {
+        assert_eq!(first_incarnation(Some(MAX_INCARNATION - 1), 0), Ok(MAX_INCARNATION));
+        assert_eq!(ceiling_for(MAX_INCARNATION, Some(MAX_INCARNATION - 1)), Ok(Some(MAX_INCARNATION)));
+        assert_eq!(first_incarnation(Some(MAX_INCARNATION), 0), Err(Error::NoIncarnation));
+        assert_eq!(ceiling_for(MAX_INCARNATION + 1, None), Err(Error::Incarnation));
+        assert_eq!(ceiling_for(u64::MAX, Some(MAX_INCARNATION)), Err(Error::Incarnation));
     }
 }

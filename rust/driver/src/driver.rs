@@ -109,7 +109,7 @@ impl Driver {
             name: settings.name,
             address: advertised,
             place: settings.place,
-            incarnation: first_incarnation(memory.ceiling, clock::unix_seconds()),
+            incarnation: first_incarnation(memory.ceiling, clock::unix_seconds())?,
             ceiling: memory.ceiling,
             exchange: random()?,
             ticket: settings.ticket,

@@ -1,9 +1,9 @@
 //! The few file operations that durability needs, each with its fsync.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use palaver_core::Error;
@@ -89,11 +89,20 @@ pub(crate) fn on<T>(path: &Path, result: io::Result<T>) -> Result<T, FileError> 
     result.map_err(|error| FileError::new(path, &error))
 }
 
-/// Opens a file that only its owner may read, and makes it if there is none.
+/// Opens a file that only its owner may read, and makes it if there is none. One that others could read is closed to them.
 pub(crate) fn open(path: &Path) -> Result<File, FileError> {
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    on(path, opened)
+    let file = on(path, opened)?;
+    if on(path, file.metadata())?.permissions().mode() & 0o077 != 0 {
+        on(path, file.set_permissions(Permissions::from_mode(0o600)))?;
+    }
+    Ok(file)
+}
+
+/// Refuses a path that ends in no name: "", "..", "/".
+pub(crate) fn named(path: &Path) -> Result<(), Error> {
+    if path.file_name().is_some() { Ok(()) } else { Err(Error::Path) }
 }
 
 /// A lock that ends with the process, whatever ends it.

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use palaver_core as core;
-use palaver_core::SavedState;
+use palaver_core::{Error, SavedState};
 
 use crate::files::{self, Failure, on};
 
@@ -20,6 +20,9 @@ pub struct Store {
 impl Store {
     /// Makes the directory if need be and locks it.
     pub fn open(directory: PathBuf) -> Result<Self, Failure> {
+        if directory.as_os_str().is_empty() {
+            return Err(Error::Path.into()); // any other path, "." and "/" too, names a directory
+        }
         on(&directory, std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory))?;
         let lock = files::lock(&directory.join("lock"))?;
         let mut store = Self { directory, ceiling: None, lock: Some(lock) };
@@ -92,6 +95,6 @@ impl Store {
         if self.lock.is_none() {
             return Err(Failure::Broken(self.directory.clone()));
         }
-        core::ceiling_for(incarnation, self.ceiling).map_or(Ok(()), |ceiling| self.reserve(ceiling))
+        core::ceiling_for(incarnation, self.ceiling)?.map_or(Ok(()), |ceiling| self.reserve(ceiling))
     }
 }

@@ -158,7 +158,7 @@ impl World {
         config.rules.lies = self.liars.contains(&node);
         let place = &self.nodes[node];
         let starts = u64::from(place.starts);
-        let incarnation = first_incarnation(place.disk.ceiling, moment.unix_millis / 1000);
+        let incarnation = first_incarnation(place.disk.ceiling, moment.unix_millis / 1000)?;
         let mut secret = place.key;
         secret[..8].copy_from_slice(&(self.seed ^ (node as u64) << 32 ^ starts).to_le_bytes());
         let identity = Identity {

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from palaver.core import DecodeError, KeyManager, MembershipTable, NodeRecord, StateStore
+from palaver.core import (
+    ArgumentError,
+    CapacityError,
+    DecodeError,
+    KeyManager,
+    MembershipTable,
+    NodeRecord,
+    StateStore,
+)
 
 
 @pytest.fixture
@@ -85,6 +93,41 @@ def test_an_incarnation_is_reserved_on_disk_before_it_is_used(tmp_path: Path) ->
     assert (tmp_path / "incarnation").read_bytes() == before
     store.cover_incarnation(first + 1025)
     assert (tmp_path / "incarnation").read_bytes() != before
+
+
+def test_incarnations_that_are_none_are_not_reserved(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    for beyond in (2**61, 2**64 - 1, 2**70, -1):
+        with pytest.raises(ArgumentError, match=r"an incarnation is a whole number from 0 to 2\^61 - 1"):
+            store.cover_incarnation(beyond)
+    with pytest.raises(ArgumentError, match=r"a Unix time is at most 2\^45 - 1 seconds"):
+        store.first_incarnation(unix_time=1e300)
+    assert not (tmp_path / "incarnation").exists()
+
+
+def test_the_last_incarnation_is_given_once(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.cover_incarnation(2**61 - 1)
+    for _ in range(2):
+        with pytest.raises(CapacityError, match="the last incarnation"):
+            store.first_incarnation(unix_time=0.0)
+
+
+def test_a_leftover_that_others_could_read_does_not_make_the_view_readable(
+    tmp_path: Path, table: MembershipTable
+) -> None:
+    store = StateStore(tmp_path)
+    (tmp_path / "state.new").touch(mode=0o644)
+    (tmp_path / "state.new").chmod(0o644)
+    store.save_membership(table)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_path_names_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match="a path ends in the name"):
+        StateStore("")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_reservation_is_not_guessed(tmp_path: Path) -> None:

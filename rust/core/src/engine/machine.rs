@@ -342,7 +342,8 @@ impl Engine {
         if !self.config.rules.reserve_incarnations {
             return;
         }
-        if let Some(ceiling) = ceiling_for(self.incarnation(), self.own.ceiling) {
+        let ceiling = ceiling_for(self.incarnation(), self.own.ceiling);
+        if let Some(ceiling) = ceiling.expect("a precedence holds no incarnation above the last") {
             self.own.ceiling = Some(ceiling);
             output.log.push(LogRecord::Ceiling(ceiling));
         }
