@@ -1001,18 +1001,20 @@ class WriteAheadLog:
 
     ``policy`` says when written changes are forced to the disk (fdatasync). ``always``: before ``append``
     returns, so that nothing acknowledged is ever lost. ``interval``: with the first append after ``interval``
-    seconds, and whenever you call ``sync``; losing power loses at most what came since, a killed process
-    loses nothing. ``never``: when the system likes.
+    seconds, by a thread of the log's own ``interval`` seconds later at the latest (a forked child has none), and
+    whenever you call ``sync``; losing power loses at most what came since, a killed process loses nothing.
+    ``never``: when the system likes.
 
     ``first_seq`` is the number that the first change of a new log gets: give the ``seq`` of the loaded State
     plus 1. A log whose changes all come before it is contained in that State and begins anew.
 
-    The file is locked (``path.lock``), readable by its owner only, and mended when opened. A last frame that
+    The file is locked (``path.lock``), made readable by its owner only, and mended when opened. A last frame that
     was not written to its end is cut off: ``torn_bytes`` says how much. A bad frame with good ones behind it
     means that the medium lost acknowledged changes: the file is kept as ``path.corrupt-N`` (``quarantined``),
-    the changes before the bad frame stay, the others must be recovered from peers.
+    the changes before the bad frame stay, the others must be recovered from peers. So is a file whose head is
+    bad, and an empty one: a log gets its name with its head in it.
 
-    Raises ArgumentError for an unknown policy or a change above 1 MiB and OSError when the disk is full,
+    Raises ArgumentError for an unknown policy, a change above 1 MiB or an empty path, and OSError when the disk is full,
     fails, or somebody else has the log open (BlockingIOError). An append that raises was not acknowledged.
     After a failed fsync, a write that could not be undone or a ``reset`` that failed half-way, every call
     raises until the log is opened again: a later fsync would succeed without having written what was lost.
@@ -1038,10 +1040,16 @@ class WriteAheadLog:
     @property
     def next_seq(self) -> int:
         """The number that the next change gets; they rise by one, also over ``reset``."""
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was appended has been forced to the disk."""
     def append(self, change: bytes, *, kind: int = 0) -> int:
         """Writes one change and returns its number. ``kind`` (0 to 255) is yours to give a meaning."""
     def append_many(self, changes: Sequence[bytes], *, kind: int = 0) -> None:
-        """Writes all changes or none, with one system call and at most one fsync."""
+        """Writes all changes or none, with one system call and at most one fsync.
+
+        Raises ArgumentError for more than 64 MiB together, with 17 bytes for each change.
+        """
     def replay(self) -> list[tuple[int, int, bytes]]:
         """All changes as ``(seq, kind, change)``, in order."""
     def sync(self) -> None:

@@ -17,6 +17,7 @@ mod events;
 mod failure_detector;
 mod keys;
 mod links;
+mod listed;
 mod load_plan;
 mod load_run;
 mod local_engine;

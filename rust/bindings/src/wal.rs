@@ -4,19 +4,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use palaver_core::replay;
-use palaver_durable::{Found, Log, Policy};
+use palaver_durable::{Found, Log, Policy, SharedLog};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyList, PyTuple};
 
 use crate::convert::{random, seconds};
 use crate::error::{ArgumentError, Broken, Refused};
-use crate::lock::Locked;
+use crate::listed::Listed;
 
 /// Durable changes. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
 pub(crate) struct WriteAheadLog {
-    log: Locked<Log>,
+    log: SharedLog,
     found: Found,
 }
 
@@ -39,12 +39,12 @@ impl WriteAheadLog {
         let salt = u64::from_le_bytes(random()?);
         let (log, found) =
             py.detach(|| Log::open(&path, policy, interval, salt, first_seq)).map_err(Broken::from)?;
-        Ok(Self { log: Locked::new(log), found })
+        Ok(Self { log: SharedLog::new(log), found })
     }
 
     #[getter]
     fn path(&self, py: Python<'_>) -> String {
-        self.log.lock(py).path().display().to_string()
+        py.detach(|| self.log.with(|log| log.path().display().to_string()))
     }
 
     #[getter]
@@ -59,24 +59,29 @@ impl WriteAheadLog {
 
     #[getter]
     fn next_seq(&self, py: Python<'_>) -> u64 {
-        self.log.lock(py).next_seq()
+        py.detach(|| self.log.with(|log| log.next_seq()))
+    }
+
+    #[getter]
+    fn is_synced(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.log.with(|log| log.is_synced()))
     }
 
     #[pyo3(signature = (change, *, kind = 0))]
     fn append(&self, py: Python<'_>, change: PyBackedBytes, kind: u8) -> PyResult<u64> {
         Ok(py
-            .detach(|| self.log.lock_detached().append(std::slice::from_ref(&change), kind))
+            .detach(|| self.log.with(|log| log.append(std::slice::from_ref(&change), kind)))
             .map_err(Broken::from)?)
     }
 
     #[pyo3(signature = (changes, *, kind = 0))]
-    fn append_many(&self, py: Python<'_>, changes: Vec<PyBackedBytes>, kind: u8) -> PyResult<()> {
-        py.detach(|| self.log.lock_detached().append(&changes, kind)).map_err(Broken::from)?;
+    fn append_many(&self, py: Python<'_>, changes: Listed<PyBackedBytes>, kind: u8) -> PyResult<()> {
+        py.detach(|| self.log.with(|log| log.append(&changes.0, kind))).map_err(Broken::from)?;
         Ok(())
     }
 
     fn replay<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let bytes = py.detach(|| self.log.lock_detached().read()).map_err(Broken::from)?;
+        let bytes = py.detach(|| self.log.with(|log| log.read())).map_err(Broken::from)?;
         let read = replay(&bytes).map_err(Refused::from)?;
         let changes = read.frames.iter().map(|frame| {
             let (seq, kind) = (PyInt::new(py, frame.seq).into_any(), PyInt::new(py, frame.kind).into_any());
@@ -86,16 +91,16 @@ impl WriteAheadLog {
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.log.lock_detached().sync()).map_err(Broken::from)?)
+        Ok(py.detach(|| self.log.with(|log| log.sync())).map_err(Broken::from)?)
     }
 
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         let salt = u64::from_le_bytes(random()?);
-        Ok(py.detach(|| self.log.lock_detached().reset(salt)).map_err(Broken::from)?)
+        Ok(py.detach(|| self.log.with(|log| log.reset(salt))).map_err(Broken::from)?)
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.log.lock_detached().close()).map_err(Broken::from)?)
+        Ok(py.detach(|| self.log.with(|log| log.close())).map_err(Broken::from)?)
     }
 
     fn __enter__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
@@ -113,7 +118,7 @@ impl WriteAheadLog {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let log = self.log.lock(py);
-        format!("WriteAheadLog({:?}, next_seq={})", log.path().display().to_string(), log.next_seq())
+        let (path, next_seq) = (self.path(py), self.next_seq(py));
+        format!("WriteAheadLog({path:?}, next_seq={next_seq})")
     }
 }

@@ -3,8 +3,10 @@
 
 mod files;
 mod log;
+mod shared_log;
 mod store;
 
 pub use files::{Failure, FileError};
 pub use log::{Found, Log, Policy};
+pub use shared_log::SharedLog;
 pub use store::Store;

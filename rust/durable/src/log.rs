@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use palaver_core::{LogEnd, LogWriter, replay};
+use palaver_core::{Error, LogEnd, LogWriter, replay};
 
 use crate::files::{self, Failure, FileError, on};
 
@@ -14,11 +14,15 @@ use crate::files::{self, Failure, FileError, on};
 pub enum Policy {
     /// Before `append` returns.
     Always,
-    /// With the first append after the interval, and whenever `sync` is called.
+    /// With the first append after the interval, and whenever `sync` is called. See [`crate::SharedLog`] for the last ones of
+    /// a burst.
     Interval,
     /// When the system likes.
     Never,
 }
+
+/// What is kept of the memory that one append took.
+const SCRATCH: usize = 1 << 20;
 
 /// An open log file, written up to `length`.
 #[derive(Debug)]
@@ -37,6 +41,10 @@ pub struct Log {
 }
 
 impl Log {
+    /// The most bytes of one append, with 17 more for each change: 64 MiB, the view of a million members and more. They are
+    /// in memory twice for as long as it takes.
+    pub const MAX_BATCH: usize = 64 << 20;
+
     /// Opens or makes the log; the second value is what was found wrong.
     pub fn open(
         path: &Path,
@@ -45,11 +53,12 @@ impl Log {
         salt: u64,
         first_seq: u64,
     ) -> Result<(Self, Found), Failure> {
+        files::named(path)?;
         let lock = files::lock(&files::beside(path, "lock"))?;
         let mut found = Found::default();
         let (writer, bytes) = match files::read(path)? {
             None => Self::fresh(salt, first_seq),
-            Some(bytes) if bytes.is_empty() => Self::fresh(salt, first_seq),
+            // A log gets its name with its head in it: an empty one has lost all that it held, and is no exception here.
             Some(bytes) => match replay(&bytes) {
                 Err(_) => {
                     found.quarantine(path)?;
@@ -125,13 +134,42 @@ impl Log {
 
     /// Writes the changes in one go; the number of the last, or of the one before if there are none.
     pub fn append<C: AsRef<[u8]>>(&mut self, changes: &[C], kind: u8) -> Result<u64, Failure> {
-        let broken = || Failure::Broken(self.path.clone());
-        let mut file = self.file.as_ref().ok_or_else(broken)?;
-        self.scratch.clear();
+        if self.file.is_none() {
+            return Err(Failure::Broken(self.path.clone()));
+        }
         let mut writer = self.writer;
+        let framed = self.frame(&mut writer, changes, kind);
+        let done = framed.and_then(|()| self.write(writer));
+        self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH);
+        done?;
+        self.unsynced = true;
+        match self.policy {
+            Policy::Always => self.sync()?,
+            Policy::Interval if self.synced_at.elapsed() >= self.interval => self.sync()?,
+            Policy::Interval | Policy::Never => {}
+        }
+        Ok(self.writer.next_seq().wrapping_sub(1))
+    }
+
+    fn frame<C: AsRef<[u8]>>(
+        &mut self,
+        writer: &mut LogWriter,
+        changes: &[C],
+        kind: u8,
+    ) -> Result<(), Failure> {
         for change in changes {
             writer.frame(&mut self.scratch, kind, change.as_ref())?;
+            if self.scratch.len() > Self::MAX_BATCH {
+                return Err(Error::Batch { max: Self::MAX_BATCH }.into());
+            }
         }
+        Ok(())
+    }
+
+    /// Writes the frames that were made; then `writer` makes the next ones.
+    fn write(&mut self, writer: LogWriter) -> Result<(), Failure> {
+        let Some(mut file) = self.file.as_ref() else { return Err(Failure::Broken(self.path.clone())) };
         if let Err(error) = file.write_all(&self.scratch) {
             // A part may have been written: cut it off, so that the next change does not follow half a frame.
             let restored = file.set_len(self.length).and_then(|()| file.seek(SeekFrom::Start(self.length)));
@@ -142,13 +180,20 @@ impl Log {
         }
         self.length += self.scratch.len() as u64;
         self.writer = writer;
-        self.unsynced = true;
-        match self.policy {
-            Policy::Always => self.sync()?,
-            Policy::Interval if self.synced_at.elapsed() >= self.interval => self.sync()?,
-            Policy::Interval | Policy::Never => {}
-        }
-        Ok(self.writer.next_seq().wrapping_sub(1))
+        Ok(())
+    }
+
+    /// When what was written should be forced to the disk, if anything is to be.
+    #[must_use]
+    pub fn sync_due(&self) -> Option<Instant> {
+        let waits = self.unsynced && self.file.is_some() && matches!(self.policy, Policy::Interval);
+        if waits { self.synced_at.checked_add(self.interval) } else { None }
+    }
+
+    /// Whether all that was appended has been forced to the disk.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        !self.unsynced
     }
 
     /// Forces everything written to the disk. After a failure the file is in doubt for good: the system may have dropped

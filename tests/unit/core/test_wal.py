@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,56 @@ def test_a_file_that_is_no_log_is_quarantined(tmp_path: Path) -> None:
         assert log.append(b"x") == 12
 
 
+def test_an_empty_file_has_lost_its_log_and_is_quarantined(tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    with WriteAheadLog(tmp_path / "log") as log:
+        assert log.quarantined == f"{tmp_path / 'log'}.corrupt-1"
+        assert log.append(b"x") == 1
+    with WriteAheadLog(tmp_path / "log") as log:
+        assert (log.quarantined, found(log)) == (None, [b"x"])
+
+
+def test_a_log_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    written(tmp_path / "log")
+    (tmp_path / "log").chmod(0o644)
+    WriteAheadLog(tmp_path / "log").close()
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_last_change_of_a_burst_is_synced_without_another(tmp_path: Path) -> None:
+    with WriteAheadLog(tmp_path / "log", policy="interval", interval=0.02) as log:
+        log.append(b"first")
+        log.append(b"last")
+        give_up = time.monotonic() + 60.0
+        while not log.is_synced and time.monotonic() < give_up:
+            time.sleep(0.001)
+        assert log.is_synced
+
+
+def test_only_a_sync_or_another_append_ends_a_long_interval(tmp_path: Path) -> None:
+    with WriteAheadLog(tmp_path / "log", policy="interval", interval=3600.0) as log:
+        log.append(b"x")
+        assert not log.is_synced
+        log.sync()
+        assert log.is_synced
+
+
+def test_the_memory_of_a_large_append_is_given_back(tmp_path: Path) -> None:
+    program = """if True:
+        import sys
+        from palaver.core import WriteAheadLog
+        def resident():
+            return int(open("/proc/self/statm").read().split()[1]) * 4096
+        log = WriteAheadLog(sys.argv[1], policy="never")
+        changes = [bytes(2**20)] * 60
+        before = resident()
+        log.append_many(changes)
+        print(resident() - before < 30 * 2**20)
+    """
+    command = [sys.executable, "-c", program, str(tmp_path / "log")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
 def test_numbers_go_on_after_a_reset(tmp_path: Path) -> None:
     with WriteAheadLog(tmp_path / "log") as log:
         log.append_many(CHANGES)
@@ -116,9 +167,23 @@ def test_bad_arguments_are_refused(tmp_path: Path) -> None:
     with WriteAheadLog(tmp_path / "log") as log:
         with pytest.raises(ArgumentError, match="a change has at most 1048576 bytes"):
             log.append_many([b"small", bytes(2**20 + 1)])
+        with pytest.raises(
+            ArgumentError, match="the changes of one append have at most 67108864 bytes together"
+        ):
+            log.append_many([bytes(2**20)] * 64)
         assert log.replay() == []
     with pytest.raises(FileNotFoundError):
         WriteAheadLog(tmp_path / "no" / "log")
+
+
+def test_a_path_without_a_name_is_refused_before_any_file_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("", ".."):
+        with pytest.raises(ArgumentError, match="a path ends in the name"):
+            WriteAheadLog(path)
+    assert list(tmp_path.iterdir()) == []
 
 
 FULL_DISK = """
