@@ -3,7 +3,7 @@
 use super::{Admission, SharedChecks};
 use crate::Error;
 
-/// How a node of the cluster behaves. Times are in seconds.
+/// How a node of the cluster behaves. Times are in seconds, from a millisecond to ten years.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// The cluster's name: packets of others are dropped unread.
@@ -124,14 +124,11 @@ impl EngineConfig {
 
     /// Refuses what cannot work, with the name of the setting.
     pub fn check(&self) -> Result<(), Error> {
-        let positive = [
+        let spans = [
             ("probe_interval", self.probe_interval),
             ("probe_timeout_min", self.probe_timeout_min),
             ("probe_timeout_max", self.probe_timeout_max),
             ("gossip_interval", self.gossip_interval),
-            ("dead_factor", self.dead_factor),
-            ("dead_factor_unconfirmed", self.dead_factor_unconfirmed),
-            ("mass_share", self.mass_share),
             ("partition_hold", self.partition_hold),
             ("heal_interval", self.heal_interval),
             ("resign_interval", self.resign_interval),
@@ -141,16 +138,19 @@ impl EngineConfig {
             ("sync_interval", self.sync_interval),
             ("view_window", self.view_window),
             ("leave_timeout", self.leave_timeout),
-            ("flaps_allowed", self.flaps_allowed),
         ];
-        for (what, got) in positive {
-            if !(got.is_finite() && got > 0.0) {
-                return Err(Error::NotPositive { what, got });
-            }
-        }
-        for (what, got) in [("quick_gossip", self.quick_gossip), ("return_hold", self.return_hold)] {
-            if !(got.is_finite() && got >= 0.0) {
-                return Err(Error::Negative { what, got });
+        let spans = spans.map(|(what, got)| (what, got, LEAST_SPAN, MOST_SPAN));
+        let others = [
+            ("quick_gossip", self.quick_gossip, 0.0, MOST_SPAN), // 0: waits for the interval
+            ("return_hold", self.return_hold, 0.0, MOST_SPAN),   // 0: at once
+            ("dead_factor", self.dead_factor, 0.01, MOST_FACTOR),
+            ("dead_factor_unconfirmed", self.dead_factor_unconfirmed, 0.01, MOST_FACTOR),
+            ("mass_share", self.mass_share, 0.001, 1.0),
+            ("flaps_allowed", self.flaps_allowed, 0.01, f64::MAX), // far above what happens: never held back
+        ];
+        for (what, got, least, most) in spans.into_iter().chain(others) {
+            if !(least..=most).contains(&got) {
+                return Err(Error::OutOfRange { what, least, most, got });
             }
         }
         let above = [
@@ -169,6 +169,15 @@ impl EngineConfig {
         Ok(())
     }
 }
+
+/// The shortest time that a setting may be: a timer that is due more often than a thread can be woken keeps it from all else.
+const LEAST_SPAN: f64 = 0.001;
+
+/// The longest: ten years, more than any process lives, and far from where adding seconds to a clock loses some.
+const MOST_SPAN: f64 = 3_652.0 * 86_400.0;
+
+/// The largest factor: with a second's probes it makes the longest span of a day.
+const MOST_FACTOR: f64 = 10_000.0;
 
 /// How packets between members are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
