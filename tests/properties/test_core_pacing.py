@@ -44,7 +44,7 @@ class NaiveDetector:
             off = after - before - mean
             mean += off / 32
             variance = 31 / 32 * (variance + off * off / 32)
-        y = (max(now - times[-1], 0.0) - mean) / max(math.sqrt(variance), mean / 4)
+        y = (max(now - times[-1], 0.0) - mean) / max(math.sqrt(variance), mean / 4, 0.1)
         x = y * (
             1.5976 + 0.070566 * y * y
         )  # the tail of the normal distribution, as Akka and Cassandra take it

@@ -509,7 +509,8 @@ class FailureDetector:
     one in ten comes later, 8 when one in 10**8 does. The rhythm is that of about the last 32 heartbeats;
     before the second one it is ``expected_interval`` seconds. A node is suspicious from ``threshold`` on:
     lower finds faster, higher errs less; 5 to 12 is sensible. Suspicion ranks nodes for probing and routing;
-    alone it is no proof that a node is dead.
+    alone it is no proof that a node is dead. Deviations below a quarter of the rhythm or 0.1 seconds count as
+    these (as Akka's min-std-deviation): a burst of heartbeats makes no hiccup of a scheduler suspicious.
 
     A node takes about 45 bytes; ``max_nodes`` bounds them. Raises ArgumentError when a number is not above
     zero.

@@ -51,6 +51,9 @@ impl GossipBackoff {
                 return Err(Error::NotPositive { what, got: number });
             }
         }
+        if limits.max_nodes == 0 {
+            return Err(Error::Capacity { what: "gossip backoff", max: usize::MAX });
+        }
         let gcra = Gcra::new(limits.rate, f64::from(limits.burst))?;
         Ok(Self { limits, gcra, chance: Chance::new(seed), peers: HashMap::with_hasher(hasher) })
     }

@@ -21,6 +21,10 @@ const DECAY: f64 = 1.0 / 32.0;
 /// The smallest standard deviation as a share of the mean, so that a very even sender is not suspected for a hiccup.
 const LEAST_DEVIATION: f64 = 0.25;
 
+/// And in seconds, however often a node is heard: what a scheduler, a garbage collector or a queue on the way holds up is no
+/// part of anybody's rhythm. Akka's `min-std-deviation` (akka.remote.watch-failure-detector, reference.conf) is the same.
+const LEAST_SECONDS: f64 = 0.1;
+
 /// Judges silences by each node's own rhythm.
 #[derive(Debug, Clone)]
 pub struct FailureDetector {
@@ -47,6 +51,9 @@ impl FailureDetector {
             if !(number.is_finite() && number > 0.0) {
                 return Err(Error::NotPositive { what, got: number });
             }
+        }
+        if max_nodes == 0 {
+            return Err(Error::Capacity { what: "failure detector", max: usize::MAX });
         }
         let rhythms = HashMap::with_hasher(hasher);
         Ok(Self { threshold, expected_interval, max_nodes, rhythms })
@@ -130,7 +137,7 @@ impl Rhythm {
     /// −log10 of the upper tail of the normal distribution, by the logistic approximation that Akka and Cassandra use
     /// (relative error below 0.02). Written so that it neither overflows nor loses the tail.
     fn phi(&self, now: Time) -> f64 {
-        let deviation = self.variance.sqrt().max(self.mean * LEAST_DEVIATION);
+        let deviation = self.variance.sqrt().max(self.mean * LEAST_DEVIATION).max(LEAST_SECONDS);
         let y = (now.since(self.last) - self.mean) / deviation;
         let exponent = (y * (1.5976 + 0.070566 * y * y)).clamp(-700.0, f64::MAX);
         exponent * std::f64::consts::LOG10_E + (-exponent).exp().ln_1p() * std::f64::consts::LOG10_E
@@ -186,6 +193,16 @@ mod tests {
             assert!(phi >= last && phi.is_finite());
             last = phi;
         }
+    }
+
+    #[test]
+    fn a_burst_of_heartbeats_does_not_make_a_hiccup_suspicious() {
+        let mut detector = heard(1.0, 20.0);
+        for beat in 0..300 {
+            detector.record_heartbeat(id("a"), time(20.0 + f64::from(beat) * 1e-5)).unwrap();
+        }
+        assert!(detector.phi(&id("a"), time(20.053)) < 1.0);
+        assert!(detector.check_suspicion(&id("a"), time(21.0)));
     }
 
     #[test]

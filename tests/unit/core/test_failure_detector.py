@@ -27,6 +27,12 @@ def test_nobody_is_blamed_for_a_pause_of_our_own(detector: FailureDetector) -> N
     assert not detector.check_suspicion("a", now=161.0)
 
 
+def test_a_burst_of_heartbeats_does_not_make_a_hiccup_suspicious(detector: FailureDetector) -> None:
+    for beat in range(300):
+        detector.record_heartbeat("a", now=100.0 + beat * 1e-5)
+    assert not detector.check_suspicion("a", now=100.053)
+
+
 def test_an_unknown_or_forgotten_node_is_not_suspected(detector: FailureDetector) -> None:
     assert not detector.check_suspicion("b")
     assert detector.forget("a")
