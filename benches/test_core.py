@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from palaver.core import KeyManager, MembershipTable, MessageCache, WriteAheadLog
+from palaver.core import (
+    GossipStrategy,
+    KeyManager,
+    MembershipTable,
+    MessageCache,
+    Node,
+    NodeMetadata,
+    WriteAheadLog,
+)
 from palaver.core.types import Members
 
 MEMBERS = 10_000
@@ -91,6 +99,13 @@ def caches(cache: NaiveCache | MessageCache) -> tuple[NaiveCache | MessageCache,
     for msg_id in ids:
         cache.track(msg_id)
     return cache, ids
+
+
+@pytest.mark.benchmark(group="pick a peer of 10,000")
+@pytest.mark.parametrize("place", [None, NodeMetadata("eu", "zone-1")], ids=["without a zone", "with one"])
+def test_pick_a_peer(benchmark, place: NodeMetadata | None) -> None:
+    nodes = [Node(f"n{n}", metadata=NodeMetadata("eu", f"zone-{n % 5}")) for n in range(10_000)]
+    assert benchmark(GossipStrategy(place, seed=1).select_peer, nodes) in nodes
 
 
 @pytest.mark.benchmark(group="1,000 dedup lookups among 65,536")

@@ -38,7 +38,11 @@ impl NodeMetadata {
 
 /// The record of one member. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
-pub(crate) struct Node(Locked<core::Node>);
+pub(crate) struct Node {
+    /// As in `node`, to be compared without its lock.
+    place: core::NodeMetadata,
+    node: Locked<core::Node>,
+}
 
 #[pymethods]
 impl Node {
@@ -56,43 +60,44 @@ impl Node {
         metadata: Option<&NodeMetadata>,
     ) -> PyResult<Self> {
         let metadata = metadata.map(|given| given.0.clone()).unwrap_or_default();
-        let node = core::Node::new(node_id.0, incarnation.0, status.0, seconds(last_heartbeat)?, metadata);
-        Ok(Self(Locked::new(node.map_err(Refused::from)?)))
+        let (place, heard) = (metadata.clone(), seconds(last_heartbeat)?);
+        let node = core::Node::new(node_id.0, incarnation.0, status.0, heard, metadata);
+        Ok(Self { place, node: Locked::new(node.map_err(Refused::from)?) })
     }
 
     #[getter]
     fn node_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        id_text(py, &self.0.lock(py).node_id)
+        id_text(py, &self.node.lock(py).node_id)
     }
 
     #[getter]
     fn incarnation(&self, py: Python<'_>) -> u64 {
-        self.0.lock(py).precedence.incarnation()
+        self.node.lock(py).precedence.incarnation()
     }
 
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        status_text(py, self.0.lock(py).precedence.status())
+        status_text(py, self.node.lock(py).precedence.status())
     }
 
     #[getter]
     fn last_heartbeat(&self, py: Python<'_>) -> f64 {
-        self.0.lock(py).last_heartbeat.seconds()
+        self.node.lock(py).last_heartbeat.seconds()
     }
 
     #[getter]
-    fn metadata(&self, py: Python<'_>) -> NodeMetadata {
-        NodeMetadata(self.place(py))
+    fn metadata(&self) -> NodeMetadata {
+        NodeMetadata(self.place.clone())
     }
 
     #[pyo3(signature = (now = None))]
     fn heartbeat(&self, py: Python<'_>, now: Option<f64>) -> PyResult<f64> {
         let now = convert::now(py, now)?;
-        Ok(self.0.lock(py).heartbeat(now).seconds())
+        Ok(self.node.lock(py).heartbeat(now).seconds())
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let node = self.0.lock(py);
+        let node = self.node.lock(py);
         format!(
             "Node({:?}, incarnation={}, status={:?}, last_heartbeat={:.3})",
             node.node_id.to_string(),
@@ -104,8 +109,8 @@ impl Node {
 }
 
 impl Node {
-    /// Where it runs, for strategies that care.
-    pub(crate) fn place(&self, py: Python<'_>) -> core::NodeMetadata {
-        self.0.lock(py).metadata.clone()
+    /// Whether it says that it runs at `place`.
+    pub(crate) fn is_at(&self, place: &core::NodeMetadata) -> bool {
+        self.place == *place
     }
 }

@@ -6,6 +6,7 @@ use pyo3::types::{PyInt, PyList};
 
 use crate::convert::{count, random};
 use crate::error::Refused;
+use crate::listed::numbers;
 use crate::lock::Locked;
 use crate::node::{Node, NodeMetadata};
 
@@ -28,12 +29,13 @@ impl FanoutStrategy {
         py: Python<'py>,
         nodes: &Bound<'py, PyAny>,
         k: &Bound<'py, PyInt>,
-        weights: Option<Vec<f64>>,
+        weights: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let (nodes, k) = (Nodes::of(nodes)?, count(k, "targets")?);
         let picks = match weights {
             None => self.0.lock(py).select(nodes.len(), k),
             Some(weights) => {
+                let weights = numbers(weights, nodes.len(), "weight")?;
                 self.0.lock(py).select_weighted(nodes.len(), &weights, k).map_err(Refused::from)?
             }
         };
@@ -89,15 +91,10 @@ impl GossipStrategy {
         k: usize,
     ) -> PyResult<Bound<'py, PyList>> {
         let nodes = Nodes::of(node_list)?;
-        let places: Vec<_> = nodes.iter().map(|node| place_of(py, &node)).collect();
-        let picks = self.0.lock(py).select_peers(places.iter(), k);
+        // Looking at a list and comparing places runs no Python code, which the lock would not stand.
+        let picks = self.0.lock(py).select_peers(nodes.len(), k, |index, place| nodes.is_at(index, place));
         nodes.pick(py, picks)
     }
-}
-
-/// Where a listed node runs; anything but a Node has not said.
-fn place_of(py: Python<'_>, node: &Bound<'_, PyAny>) -> core::NodeMetadata {
-    node.cast::<Node>().map(|node| node.get().place(py)).unwrap_or_default()
 }
 
 /// Nodes to pick from: a list as it is, anything else made one.
@@ -115,8 +112,9 @@ impl<'py> Nodes<'py> {
         self.0.len()
     }
 
-    fn iter(&self) -> impl Iterator<Item = Bound<'py, PyAny>> + '_ {
-        self.0.iter()
+    /// Whether a node says that it runs at `place`; anything but a Node has not said.
+    fn is_at(&self, index: usize, place: &core::NodeMetadata) -> bool {
+        self.0.get_item(index).is_ok_and(|node| node.cast::<Node>().is_ok_and(|node| node.get().is_at(place)))
     }
 
     fn pick(&self, py: Python<'py>, picks: Vec<usize>) -> PyResult<Bound<'py, PyList>> {

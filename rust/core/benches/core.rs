@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use palaver_core::{
-    Beat, BroadcastBuffer, ChangeKey, ClusterTag, Entry, FanoutStrategy, IdHashBuilder, KeyManager,
-    LogWriter, MembershipTable, MessageCache, MessageId, NodeId, PairwiseLinks, Precedence, Priority, Signed,
-    Status, Time, Vitals, queue_news, record, replay, verify, verify_batch,
+    Beat, BroadcastBuffer, ChangeKey, ClusterTag, Entry, FanoutStrategy, GossipStrategy, IdHashBuilder,
+    KeyManager, LogWriter, MembershipTable, MessageCache, MessageId, NodeId, NodeMetadata, PairwiseLinks,
+    Precedence, Priority, Signed, Status, Time, Vitals, queue_news, record, replay, verify, verify_batch,
 };
 
 const MEMBERS: usize = 10_000;
@@ -191,6 +191,17 @@ fn pick(c: &mut Criterion) {
     let mut strategy = FanoutStrategy::new(1);
     for n in SIZES {
         group.bench_function(format!("of/{n}"), |b| b.iter(|| strategy.select(black_box(n), 3)));
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("pick a peer");
+    let place = |zone: usize| NodeMetadata::new("eu", format!("zone-{zone}")).unwrap();
+    let places: Vec<_> = (0..10_000).map(|n| place(n % 5)).collect();
+    for (name, own) in [("without a zone", NodeMetadata::default()), ("with one", place(1))] {
+        let mut strategy = GossipStrategy::new(own, 1);
+        group.bench_function(format!("{name}/10000"), |b| {
+            b.iter(|| strategy.select_peers(places.len(), 1, |index, place| places[index] == *place));
+        });
     }
     group.finish();
 }

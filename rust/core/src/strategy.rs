@@ -114,16 +114,18 @@ impl GossipStrategy {
         &self.place
     }
 
-    /// `k` different indices of `places`: all but one in the own zone where zones matter, otherwise any.
-    pub fn select_peers<'a>(
+    /// `k` different indices below `n`: all but one in the own zone where zones matter, otherwise any. `is_at` says whether
+    /// the node of an index is at a place; it is asked only where zones matter, which is then O(n).
+    pub fn select_peers(
         &mut self,
-        places: impl ExactSizeIterator<Item = &'a NodeMetadata>,
+        n: usize,
         k: usize,
+        is_at: impl Fn(usize, &NodeMetadata) -> bool,
     ) -> Vec<usize> {
         if self.place.zone().is_empty() {
-            return self.fanout.select(places.len(), k);
+            return self.fanout.select(n, k);
         }
-        let local: Vec<bool> = places.map(|place| *place == self.place).collect();
+        let local: Vec<bool> = (0..n).map(|index| is_at(index, &self.place)).collect();
         self.fanout.select_zoned(&local, k)
     }
 }
@@ -214,9 +216,9 @@ mod tests {
         let place = |zone: &str| NodeMetadata::new("eu", zone).unwrap();
         let places = [place("a"), place("b"), place("c")];
         let mut strategy = GossipStrategy::new(NodeMetadata::default(), 1);
-        assert_eq!(strategy.select_peers(places.iter(), 3), [0, 1, 2]);
+        assert_eq!(strategy.select_peers(3, 3, |_, _| panic!("nobody needs to know")), [0, 1, 2]);
         let mut strategy = GossipStrategy::new(place("b"), 1);
-        let picks = strategy.select_peers(places.iter(), 2);
+        let picks = strategy.select_peers(3, 2, |index, place| places[index] == *place);
         assert!(picks.contains(&1) && picks.len() == 2);
     }
 }
