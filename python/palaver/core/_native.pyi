@@ -358,7 +358,8 @@ class MessageCache:
 
     An id is whatever names a message, ``bytes`` or ``str`` (its UTF-8 form) of any length; 128 bits of its
     BLAKE3 hash are kept. A ``capacity`` is from 1 to 2**26; choose messages per second times the seconds a
-    copy may still arrive. All memory is taken at the start: 36 to 76 bytes for each id of ``capacity``.
+    copy may still arrive. All memory is taken at the start: 39 to 78 bytes for each id of ``capacity``. Raises
+    ArgumentError outside these, and CapacityError when the system has not as much memory.
 
     Track a message only after its sender has been authenticated, or a stranger could claim ids before their
     owner.

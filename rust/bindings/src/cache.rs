@@ -8,6 +8,7 @@ use pyo3::types::PyInt;
 
 use crate::convert::{BytesOrText, count, hasher};
 use crate::error::Refused;
+use crate::listed::Listed;
 use crate::lock::Locked;
 
 /// Which messages have been seen. The manual is palaver/core/_native.pyi.
@@ -38,9 +39,9 @@ impl MessageCache {
         self.0.lock(py).track(MessageId::of(msg_id.as_bytes()))
     }
 
-    fn track_many(&self, py: Python<'_>, msg_ids: Vec<PyBackedBytes>) -> Vec<bool> {
+    fn track_many(&self, py: Python<'_>, msg_ids: Listed<PyBackedBytes>) -> Vec<bool> {
         py.detach(|| {
-            let ids: Vec<MessageId> = msg_ids.iter().map(|id| MessageId::of(id)).collect();
+            let ids: Vec<MessageId> = msg_ids.0.iter().map(|id| MessageId::of(id)).collect();
             let mut cache = self.0.lock_detached();
             ids.into_iter().map(|id| cache.track(id)).collect()
         })

@@ -8,7 +8,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyDict;
 
+use crate::convert::pairs;
 use crate::error::{ArgumentError, Refused};
+use crate::listed::Listed;
+
+/// Public keys, or none given.
+pub(crate) type Keys = Option<Listed<PyBackedBytes>>;
 
 /// Bytes of a ticket: until when, and the signature.
 const TICKET: usize = 72;
@@ -21,22 +26,18 @@ fn key(bytes: &PyBackedBytes) -> PyResult<[u8; 32]> {
     Ok(key)
 }
 
-fn keys<C: FromIterator<[u8; 32]>>(given: &[PyBackedBytes]) -> PyResult<C> {
-    given.iter().map(key).collect()
+fn keys<C: FromIterator<[u8; 32]>>(given: &Listed<PyBackedBytes>) -> PyResult<C> {
+    given.0.iter().map(key).collect()
 }
 
 /// Who decides, from the three lists of which none, or the last with one other, may be given.
-pub(crate) fn admission(
-    authorities: Option<Vec<PyBackedBytes>>,
-    allowed: Option<Vec<PyBackedBytes>>,
-    administrators: Option<Vec<PyBackedBytes>>,
-) -> PyResult<Admission> {
-    let administrators = keys(&administrators.unwrap_or_default())?;
+pub(crate) fn admission(authorities: Keys, allowed: Keys, administrators: Keys) -> PyResult<Admission> {
+    let administrators = keys(&administrators.unwrap_or(Listed(Vec::new())))?;
     match (authorities, allowed) {
         (None, None) => Ok(Admission::Open { administrators }),
         (None, Some(allowed)) => Ok(Admission::Keys { members: keys(&allowed)?, administrators }),
         (Some(authorities), None) if administrators.is_empty() => {
-            if authorities.is_empty() {
+            if authorities.0.is_empty() {
                 return Err(ArgumentError::new_err(
                     "with no authority nobody could join; nothing was changed",
                 ));
@@ -79,7 +80,7 @@ pub(crate) fn addresses(texts: &[String]) -> PyResult<Vec<SocketAddr>> {
 /// Puts settings by name into their places.
 pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
     let Some(settings) = settings else { return Ok(()) };
-    for (name, value) in settings {
+    for (name, value) in pairs(settings) {
         let name: String = name.extract()?;
         if let Some(place) = seconds_or_factor(config, &name) {
             *place = value.extract()?;

@@ -12,11 +12,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::cluster_arguments::{address, addresses, admission, configure};
+use crate::cluster_arguments::{Keys, address, addresses, admission, configure};
 use crate::convert::{IdArgument, id_text, seconds, status_text};
 use crate::error::{ArgumentError, Broken, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
+use crate::listed::Listed;
 use crate::node::NodeMetadata;
 
 /// A cluster node on a thread of its own. The manual is palaver/core/_native.pyi.
@@ -85,9 +86,9 @@ impl ClusterDriver {
         name: &str,
         metadata: Option<&NodeMetadata>,
         state_dir: Option<PathBuf>,
-        authorities: Option<Vec<PyBackedBytes>>,
-        allowed_keys: Option<Vec<PyBackedBytes>>,
-        administrators: Option<Vec<PyBackedBytes>>,
+        authorities: Keys,
+        allowed_keys: Keys,
+        administrators: Keys,
         ticket: Option<&[u8]>,
         settings: Option<&Bound<'_, PyDict>>,
         queue: usize,
@@ -115,12 +116,18 @@ impl ClusterDriver {
         Ok(Self { settings, driver: Mutex::new(None) })
     }
 
-    #[pyo3(signature = (bind, *, advertise = None, seeds = Vec::new()), text_signature = "($self, bind, *, advertise=None, seeds=())")]
-    fn start(&self, py: Python<'_>, bind: &str, advertise: Option<&str>, seeds: Vec<String>) -> PyResult<()> {
+    #[pyo3(signature = (bind, *, advertise = None, seeds = Listed(Vec::new())), text_signature = "($self, bind, *, advertise=None, seeds=())")]
+    fn start(
+        &self,
+        py: Python<'_>,
+        bind: &str,
+        advertise: Option<&str>,
+        seeds: Listed<String>,
+    ) -> PyResult<()> {
         let settings = Settings {
             bind: address(bind)?,
             advertise: advertise.map(address).transpose()?,
-            seeds: addresses(&seeds)?,
+            seeds: addresses(&seeds.0)?,
             ..self.settings.clone()
         };
         py.detach(|| {
@@ -214,8 +221,8 @@ impl ClusterDriver {
         self.command(py, Command::SetMetadata { name: name.to_owned(), place: metadata.0.clone() })
     }
 
-    fn join(&self, py: Python<'_>, seeds: Vec<String>) -> PyResult<()> {
-        let seeds = addresses(&seeds)?;
+    fn join(&self, py: Python<'_>, seeds: Listed<String>) -> PyResult<()> {
+        let seeds = addresses(&seeds.0)?;
         Ok(self.ask(py, |driver| driver.join(seeds))?.map_err(Refused::from)?)
     }
 
@@ -229,9 +236,9 @@ impl ClusterDriver {
     fn set_admission(
         &self,
         py: Python<'_>,
-        authorities: Option<Vec<PyBackedBytes>>,
-        allowed_keys: Option<Vec<PyBackedBytes>>,
-        administrators: Option<Vec<PyBackedBytes>>,
+        authorities: Keys,
+        allowed_keys: Keys,
+        administrators: Keys,
         ticket: Option<&[u8]>,
     ) -> PyResult<()> {
         let admission = admission(authorities, allowed_keys, administrators)?;

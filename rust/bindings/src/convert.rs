@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::error::Refused;
@@ -118,7 +119,7 @@ pub(crate) fn wall_clock(given: Option<f64>) -> PyResult<u64> {
 pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<Entry> {
     const FORM: &str = "a member is (incarnation, status, last_heartbeat)";
     let (incarnation, status, heard) =
-        if let Some(row) = row.cast_exact::<PyTuple>().ok().filter(|row| row.len() == 3) {
+        if let Some(row) = row.cast::<PyTuple>().ok().filter(|row| row.len() == 3) {
             (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
         } else if let Some(row) = row.cast::<PyList>().ok().filter(|row| row.len() == 3) {
             (row.get_item(0)?, row.get_item(1)?, row.get_item(2)?)
@@ -135,7 +136,12 @@ pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<E
 
 /// All statements of a dict in the founding form.
 pub(crate) fn entries(members: &Bound<'_, PyDict>) -> PyResult<Vec<Entry>> {
-    members.iter().map(|(id, row)| entry(&id, &row)).collect()
+    pairs(members).iter().map(|(id, row)| entry(id, row)).collect()
+}
+
+/// What is in a dict, taken out before any of it is looked at: reading a number may run Python code that changes the dict.
+pub(crate) fn pairs<'py>(dict: &Bound<'py, PyDict>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    with_critical_section(dict, || dict.iter().collect())
 }
 
 /// A dict in the founding form.

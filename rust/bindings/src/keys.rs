@@ -6,11 +6,29 @@ use palaver_core as core;
 use palaver_core::Claim;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use crate::convert::{id_text, random};
+use crate::convert::{id_text, random, wrong_type};
 use crate::error::Refused;
+use crate::listed::Listed;
 use crate::lock::Locked;
+
+/// `(data, signature, public_key)`.
+struct ClaimArgument(PyBackedBytes, PyBackedBytes, PyBackedBytes);
+
+impl<'py> FromPyObject<'_, 'py> for ClaimArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        const FORM: &str = "what is verified is a tuple (data, signature, public_key) of bytes";
+        let three = object.cast::<PyTuple>().ok().filter(|tuple| tuple.len() == 3);
+        let bytes = |index| three.and_then(|tuple| tuple.get_item(index).ok()?.extract().ok());
+        match (bytes(0), bytes(1), bytes(2)) {
+            (Some(data), Some(signature), Some(key)) => Ok(Self(data, signature, key)),
+            _ => Err(wrong_type(FORM, &object)),
+        }
+    }
+}
 
 /// Holds a node's Ed25519 key and signs with it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -70,15 +88,14 @@ impl KeyManager {
         })
     }
 
-    fn verify_batch(
-        &self,
-        py: Python<'_>,
-        items: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>,
-    ) -> Vec<bool> {
+    fn verify_batch(&self, py: Python<'_>, items: Listed<ClaimArgument>) -> Vec<bool> {
         let keys = self.keys(py);
         py.detach(|| {
-            let claims: Vec<_> =
-                items.iter().map(|(data, signature, key)| claim(data, signature, key)).collect();
+            let claims: Vec<_> = items
+                .0
+                .iter()
+                .map(|ClaimArgument(data, signature, key)| claim(data, signature, key))
+                .collect();
             keys.verify_claims(&claims)
         })
     }

@@ -4,7 +4,7 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
-use crate::convert::{BytesOrText, IdArgument, count, id_text};
+use crate::convert::{BytesOrText, IdArgument, count, id_text, pairs, wrong_type};
 use crate::error::Refused;
 
 /// The first owners of a key by weight. The manual is palaver/core/_native.pyi.
@@ -18,10 +18,13 @@ pub(crate) fn rendezvous<'py>(
 ) -> PyResult<Vec<Bound<'py, PyString>>> {
     let wanted = count.map_or(Ok(1), |given| self::count(given, "owners"))?;
     let mut nodes = Vec::with_capacity(weights.len());
-    for (id, weight) in weights {
+    for (id, weight) in pairs(weights) {
         let IdArgument(id) = id.extract()?;
-        let weight =
-            weight.cast::<PyInt>()?.extract().map_err(|_| Refused::from(core::Error::WholeWeight))?;
+        let weight = weight
+            .cast::<PyInt>()
+            .map_err(|_| wrong_type("a weight is an int", &weight))?
+            .extract()
+            .map_err(|_| Refused::from(core::Error::WholeWeight))?;
         nodes.push((id, weight));
     }
     let owners = core::rendezvous(key.as_bytes(), &nodes, wanted);

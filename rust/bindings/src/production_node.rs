@@ -12,13 +12,15 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::cluster_arguments::{
-    address as parse_address, addresses as parse_addresses, admission, configure, ticket as ticket_argument,
+    Keys, address as parse_address, addresses as parse_addresses, admission, configure,
+    ticket as ticket_argument,
 };
 use crate::cluster_driver::engine_counters;
 use crate::convert::{self, StatusArgument, id_text, random, seconds, status_text};
 use crate::error::{ArgumentError, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
+use crate::listed::Listed;
 use crate::local_engine::LocalEngine;
 use crate::lock::Locked;
 use crate::node::NodeMetadata;
@@ -89,9 +91,9 @@ impl ProductionNode {
         address: Option<&str>,
         metadata: Option<&NodeMetadata>,
         cluster: &str,
-        authorities: Option<Vec<PyBackedBytes>>,
-        allowed_keys: Option<Vec<PyBackedBytes>>,
-        administrators: Option<Vec<PyBackedBytes>>,
+        authorities: Keys,
+        allowed_keys: Keys,
+        administrators: Keys,
         ticket: Option<&[u8]>,
         settings: Option<&Bound<'_, PyDict>>,
         seed: Option<u64>,
@@ -236,8 +238,8 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (addresses, *, now = None))]
-    fn join(&self, py: Python<'_>, addresses: Vec<String>, now: Option<f64>) -> PyResult<()> {
-        let seeds = parse_addresses(&addresses)?;
+    fn join(&self, py: Python<'_>, addresses: Listed<String>, now: Option<f64>) -> PyResult<()> {
+        let seeds = parse_addresses(&addresses.0)?;
         self.act_alive(py, now, |local, now| local.command(Command::Join(seeds), now))
     }
 

@@ -46,7 +46,7 @@ impl MessageCache {
     /// Enough for a minute of 1,000 messages a second.
     pub const DEFAULT_CAPACITY: usize = 1 << 16;
 
-    /// The largest capacity: 2^26 ids are about 2.3 GB.
+    /// The largest capacity: with two tables of 2^27 places of 17 bytes, 2^26 ids take 4.6 GB.
     pub const MAX_CAPACITY: usize = 1 << 26;
 
     /// An empty cache. All memory it will ever use is taken here.
@@ -54,8 +54,12 @@ impl MessageCache {
         if !(1..=Self::MAX_CAPACITY).contains(&capacity) {
             return Err(Error::Capacity { what: "message cache", max: Self::MAX_CAPACITY });
         }
-        let generation = || HashSet::with_capacity_and_hasher(capacity, hasher);
-        Ok(Self { capacity, young: generation(), old: generation(), in_both: 0 })
+        let generation = || {
+            let mut ids = HashSet::with_hasher(hasher);
+            ids.try_reserve(capacity).map_err(|_| Error::Memory { what: "message cache" })?;
+            Ok(ids)
+        };
+        Ok(Self { capacity, young: generation()?, old: generation()?, in_both: 0 })
     }
 
     /// How many different ids are remembered for certain.
