@@ -11,7 +11,9 @@ from palaver.core import BroadcastBuffer, Members, MembershipTable, Priority, St
 RANK = {"alive": 0, "suspect": 1, "unreachable": 2, "dead": 3, "left": 4, "banned": 5}
 URGENCY: tuple[Priority, ...] = ("refutation", "gone", "suspect", "alive", "application")
 
-others = st.sampled_from(["a", "b", "node-3", "00112233445566778899aabbccddeeff"])
+others = st.sampled_from(
+    ["a", "b", "node-3", "00112233445566778899aabbccddeeff", "signaling-node-eu-west-1", "Zürich, 2nd floor"]
+)
 statuses = st.sampled_from(list(RANK))
 rows = st.tuples(st.integers(0, 4), statuses, st.floats(0, 100))
 table_steps = st.lists(

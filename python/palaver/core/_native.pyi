@@ -3,17 +3,27 @@
 Words used throughout:
 
 node id
-    Sixteen bytes, the start of the BLAKE3 hash of a public key. In Python it is a ``str``: 32 lower-case hex
-    digits, or a name of 1 to 15 characters from ``A-Z a-z 0-9 . _ : -`` that stands for itself padded with
-    zeros. Names are for tables without signatures, such as tests. Arguments may also be the 16 ``bytes``.
+    Sixteen bytes, the start of the BLAKE3 hash of a public key. In Python it is a ``str`` of 1 to 128
+    characters, none of them a control character. 32 lower-case hex digits are the bytes; 1 to 15 characters
+    from ``A-Z a-z 0-9 . _ : -`` stand for themselves padded with zeros (and hex digits that spell such a name
+    are shown as that name); any other text, a UUID for example, stands for a BLAKE3 hash of it that no key can
+    have. The process remembers such a text once something holds it, so that it comes back as it was given:
+    1,048,576 of them for as long as the process lives, CapacityError beyond. Asking remembers nothing. Another
+    process to which only the bytes came shows hex digits until it is given the text, too; either names the
+    same node. Names are for tables without signatures: a node that signs has the id of its key. Arguments may
+    also be the 16 ``bytes``.
 now
     Seconds of a monotonic clock, finite and not negative. Where it is left out, ``time.monotonic()`` is read.
     Give it to live through an hour in a millisecond. One object must always be given times of the same clock.
 errors
-    Those of ``palaver.core.errors``, all of them CoreError and so PalaverError and ValueError. A wrong
-    type is a TypeError. Whatever is raised, nothing was changed.
+    Those of ``palaver.core.errors``: CoreError, and so PalaverError and ValueError; StoppedError, a PalaverError
+    and RuntimeError. Files and sockets raise OSError, a wrong type is a TypeError. Whatever is raised, nothing
+    was changed. Whole numbers are from 0 to the largest of their bits, as given; ArgumentError outside.
+    What only a message path calls, with numbers of its own, says where it raises Python's plain errors.
 threads
-    Every class may be used from several threads at once, with or without the interpreter lock.
+    Every class may be used from several threads at once, with or without the interpreter lock, but for those
+    of one event loop: LogTail, Outbox and Outboxes. Using these from two threads at once is a RuntimeError.
+    What takes long, such as batches, signatures and files, lets other threads run meanwhile.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -168,7 +178,7 @@ class MembershipTable:
     1``: pass the row that ``merge`` returns on at once. After an ``update(own_id, status="left")`` that was news
     the table says left instead.
 
-    A member takes about 80 bytes, and 200 more once its signed record has come. ``max_members`` (1 to 2**32 -
+    A member takes about 100 bytes, and 230 to 300 more once its signed record has come. ``max_members`` (1 to 2**32 -
     1) bounds what strangers can make the table hold; set it to a few times the size the cluster may have.
     """
 
@@ -321,7 +331,7 @@ class Beat:
 
     ``seq`` (0 to 2**64 - 1) rises within an incarnation. ``load`` (0 to 65,535) is in thousandths of what the
     node can carry, ``sessions`` from 0 to 2**32 - 1, and a node that is ``draining`` takes nothing new.
-    Raises ArgumentError for a bad incarnation and OverflowError for numbers out of range.
+    Raises ArgumentError for numbers out of range.
     """
 
     def __new__(
@@ -781,8 +791,8 @@ class ClusterDriver:
 
     ``state_dir`` (made with mode 0700, locked) keeps the ceiling of incarnations and the membership; a node that comes
     back with it asks whom it knew. ``settings`` are those of ``EngineConfig`` in rust/core/src/engine/config.rs by
-    name, in seconds or counts. ``queue`` (1 to 65,536) is how many broadcasts wait for a slow Python; changes of the
-    view are never lost (docs/gossip.md, "The driver, from Python").
+    name, in seconds (a millisecond to ten years) or counts. ``queue`` (1 to 65,536) is how many broadcasts wait for
+    a slow Python; changes of the view are never lost (docs/gossip.md, "The driver, from Python").
 
     ``blocked_after`` and ``leave_after`` are for a loop that calls ``beat`` each second: so many seconds without make
     the node say that it is draining, and finally leave (None: never). The first must exceed the longest stall that is
@@ -1321,7 +1331,7 @@ def sign_ticket(authority: KeyManager, cluster: str, public_key: bytes, not_afte
 
     They are that time (8 bytes, little-endian) and the signature of ``authority``. A ticket is shown with every record of the
     node, not only when it joins: when it has run out, the node is refused. Raises ArgumentError for a key of another
-    size, OverflowError for a time outside 0 to 2**64 - 1.
+    size and a time outside 0 to 2**64 - 1.
     """
 
 def sign_ban(authority: KeyManager, cluster: str, node_id: str | bytes) -> bytes:

@@ -5,9 +5,11 @@ use palaver_core::{AdmissionTicket, ClusterTag, Error, NodeId};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::{IdArgument, id_text};
+use crate::convert::TextArgument;
 use crate::error::Refused;
 use crate::keys::KeyManager;
+use crate::names::{IdArgument, id_text};
+use crate::whole;
 
 /// The bytes of a ticket: when it ends (8, little-endian), and the signature (64).
 const TICKET: usize = 72;
@@ -17,12 +19,12 @@ const TICKET: usize = 72;
 pub(crate) fn sign_ticket<'py>(
     py: Python<'py>,
     authority: &KeyManager,
-    cluster: &str,
+    cluster: TextArgument<'_>,
     public_key: &[u8],
-    not_after: u64,
+    #[pyo3(from_py_with = whole::not_after)] not_after: u64,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let key = sized(public_key)?;
-    let ticket = engine::sign_ticket(&authority.keys(py), ClusterTag::of(cluster), key, not_after);
+    let ticket = engine::sign_ticket(&authority.keys(py), ClusterTag::of(cluster.0), key, not_after);
     Ok(PyBytes::new(py, &ticket_bytes(&ticket)))
 }
 
@@ -31,10 +33,10 @@ pub(crate) fn sign_ticket<'py>(
 pub(crate) fn sign_ban<'py>(
     py: Python<'py>,
     authority: &KeyManager,
-    cluster: &str,
+    cluster: TextArgument<'_>,
     node_id: IdArgument,
 ) -> Bound<'py, PyBytes> {
-    let ban = Ban::sign(&authority.keys(py), ClusterTag::of(cluster), &node_id.0);
+    let ban = Ban::sign(&authority.keys(py), ClusterTag::of(cluster.0), &node_id.0);
     PyBytes::new(py, ban.as_bytes())
 }
 

@@ -5,9 +5,11 @@ use palaver_core::BackoffLimits;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use crate::convert::{self, IdArgument, count, hasher, random};
+use crate::convert::{self, count, hasher, random};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::IdArgument;
+use crate::whole;
 
 /// Decides when not to send to a peer. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -22,11 +24,11 @@ impl GossipBackoff {
     )]
     fn new(
         rate: f64,
-        burst: u32,
+        #[pyo3(from_py_with = whole::burst)] burst: u32,
         base: f64,
         cap: f64,
         max_nodes: Option<&Bound<'_, PyInt>>,
-        seed: Option<u64>,
+        #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
     ) -> PyResult<Self> {
         let max_nodes = max_nodes.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "nodes"))?;
         let seed = seed.map_or_else(|| random().map(u64::from_le_bytes), Ok)?;

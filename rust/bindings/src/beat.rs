@@ -5,9 +5,11 @@ use palaver_core::Vitals;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::{IncarnationArgument, id_text};
+use crate::convert::IncarnationArgument;
 use crate::error::Refused;
 use crate::keys::KeyManager;
+use crate::names::id_text;
+use crate::whole;
 
 /// How a node is doing, signed by it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, eq, module = "palaver.core")]
@@ -22,9 +24,9 @@ impl Beat {
         py: Python<'_>,
         keys: &KeyManager,
         incarnation: IncarnationArgument,
-        seq: u64,
-        load: u16,
-        sessions: u32,
+        #[pyo3(from_py_with = whole::seq)] seq: u64,
+        #[pyo3(from_py_with = whole::load)] load: u16,
+        #[pyo3(from_py_with = whole::sessions)] sessions: u32,
         draining: bool,
     ) -> PyResult<Self> {
         let vitals = Vitals { load, sessions, draining };

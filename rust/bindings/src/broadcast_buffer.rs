@@ -1,14 +1,16 @@
 //! BroadcastBuffer.
 
 use palaver_core as core;
-use palaver_core::{ChangeKey, Priority};
+use palaver_core::{ChangeKey, Error, Priority};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString};
 
-use crate::convert::{IdArgument, count, hasher, wrong_type};
+use crate::convert::{count, hasher, wrong_type};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::IdArgument;
+use crate::whole;
 
 /// A priority argument: one of the five words.
 struct PriorityArgument(Priority);
@@ -18,7 +20,8 @@ impl<'py> FromPyObject<'_, 'py> for PriorityArgument {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let word = object.cast::<PyString>().map_err(|_| wrong_type("a priority is a str", &object))?;
-        Ok(Self(word.to_str()?.parse().map_err(Refused::from)?))
+        let word = word.to_str().map_err(|_| Refused::from(Error::Priority))?;
+        Ok(Self(word.parse().map_err(Refused::from)?))
     }
 }
 
@@ -30,7 +33,10 @@ pub(crate) struct BroadcastBuffer(Locked<core::BroadcastBuffer>);
 impl BroadcastBuffer {
     #[new]
     #[pyo3(signature = (capacity = None, *, members = 1), text_signature = "(capacity=65536, *, members=1)")]
-    fn new(capacity: Option<&Bound<'_, PyInt>>, members: usize) -> PyResult<Self> {
+    fn new(
+        capacity: Option<&Bound<'_, PyInt>>,
+        #[pyo3(from_py_with = whole::members)] members: usize,
+    ) -> PyResult<Self> {
         let capacity =
             capacity.map_or(Ok(core::BroadcastBuffer::DEFAULT_CAPACITY), |given| count(given, "changes"))?;
         let mut buffer = core::BroadcastBuffer::new(capacity, hasher()).map_err(Refused::from)?;
@@ -44,7 +50,7 @@ impl BroadcastBuffer {
     }
 
     #[setter]
-    fn set_members(&self, py: Python<'_>, members: usize) {
+    fn set_members(&self, py: Python<'_>, #[pyo3(from_py_with = whole::members)] members: usize) {
         self.0.lock(py).set_members(members);
     }
 

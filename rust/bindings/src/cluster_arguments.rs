@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use palaver_core::engine::{Admission, EngineConfig};
 use palaver_core::{AdmissionTicket, Error, PublicKey};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyDict;
 
-use crate::convert::pairs;
+use crate::convert::{OwnText, pairs};
 use crate::error::{ArgumentError, Refused};
 use crate::listed::Listed;
 
@@ -73,19 +74,19 @@ pub(crate) fn address(text: &str) -> PyResult<SocketAddr> {
 }
 
 /// Several of them.
-pub(crate) fn addresses(texts: &[String]) -> PyResult<Vec<SocketAddr>> {
-    texts.iter().map(|text| address(text)).collect()
+pub(crate) fn addresses(texts: &[OwnText]) -> PyResult<Vec<SocketAddr>> {
+    texts.iter().map(|text| address(&text.0)).collect()
 }
 
 /// Puts settings by name into their places.
 pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
     let Some(settings) = settings else { return Ok(()) };
     for (name, value) in pairs(settings) {
-        let name: String = name.extract()?;
+        let OwnText(name) = name.extract()?;
         if let Some(place) = seconds_or_factor(config, &name) {
-            *place = value.extract()?;
+            *place = number(&name, &value)?;
         } else if let Some(place) = whole(config, &name) {
-            *place = value.extract()?;
+            *place = number(&name, &value)?;
         } else {
             return Err(ArgumentError::new_err(format!(
                 "there is no setting {name:?} of the engine; nothing was changed"
@@ -93,6 +94,20 @@ pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, P
         }
     }
     Ok(config.check().map_err(Refused::from)?)
+}
+
+/// The value of a setting; a number that is none of its kind is refused by name.
+fn number<'py, T>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            ArgumentError::new_err(format!("no {name} is as large, or below zero; nothing was changed"))
+        } else {
+            error
+        }
+    })
 }
 
 fn seconds_or_factor<'a>(config: &'a mut EngineConfig, name: &str) -> Option<&'a mut f64> {

@@ -13,12 +13,14 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::cluster_arguments::{Keys, address, addresses, admission, configure};
-use crate::convert::{IdArgument, id_text, seconds, status_text};
+use crate::convert::{OwnText, TextArgument, seconds, status_text};
 use crate::error::{ArgumentError, Broken, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
 use crate::listed::Listed;
+use crate::names::{IdArgument, id_text};
 use crate::node::NodeMetadata;
+use crate::whole;
 
 /// A cluster node on a thread of its own. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -74,7 +76,7 @@ impl ClusterDriver {
 #[pymethods]
 impl ClusterDriver {
     #[new]
-    #[pyo3(signature = (keys, *, cluster = "palaver", name = "", metadata = None, state_dir = None, authorities = None,
+    #[pyo3(signature = (keys, *, cluster = TextArgument("palaver"), name = TextArgument(""), metadata = None, state_dir = None, authorities = None,
                         allowed_keys = None, administrators = None, ticket = None, settings = None, queue = 4096,
                         blocked_after = 3.0, leave_after = Some(30.0)),
            text_signature = "(keys, *, cluster='palaver', name='', metadata=None, state_dir=None, authorities=None, allowed_keys=None, administrators=None, ticket=None, settings=None, queue=4096, blocked_after=3.0, leave_after=30.0)")]
@@ -82,8 +84,8 @@ impl ClusterDriver {
     fn new(
         py: Python<'_>,
         keys: &KeyManager,
-        cluster: &str,
-        name: &str,
+        cluster: TextArgument<'_>,
+        name: TextArgument<'_>,
         metadata: Option<&NodeMetadata>,
         state_dir: Option<PathBuf>,
         authorities: Keys,
@@ -91,17 +93,17 @@ impl ClusterDriver {
         administrators: Keys,
         ticket: Option<&[u8]>,
         settings: Option<&Bound<'_, PyDict>>,
-        queue: usize,
+        #[pyo3(from_py_with = whole::queue)] queue: usize,
         blocked_after: f64,
         leave_after: Option<f64>,
     ) -> PyResult<Self> {
-        let mut config = EngineConfig::new(cluster, admission(authorities, allowed_keys, administrators)?);
+        let mut config = EngineConfig::new(cluster.0, admission(authorities, allowed_keys, administrators)?);
         configure(&mut config, settings)?;
         let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0)); // until `start` says otherwise
         let settings = Settings {
             config,
             keys: (*keys.keys(py)).clone(),
-            name: name.to_owned(),
+            name: name.0.to_owned(),
             place: metadata.map(|given| given.0.clone()).unwrap_or_default(),
             ticket: crate::cluster_arguments::ticket(ticket)?,
             state_dir,
@@ -120,13 +122,13 @@ impl ClusterDriver {
     fn start(
         &self,
         py: Python<'_>,
-        bind: &str,
-        advertise: Option<&str>,
-        seeds: Listed<String>,
+        bind: TextArgument<'_>,
+        advertise: Option<TextArgument<'_>>,
+        seeds: Listed<OwnText>,
     ) -> PyResult<()> {
         let settings = Settings {
-            bind: address(bind)?,
-            advertise: advertise.map(address).transpose()?,
+            bind: address(bind.0)?,
+            advertise: advertise.map(|given| address(given.0)).transpose()?,
             seeds: addresses(&seeds.0)?,
             ..self.settings.clone()
         };
@@ -212,16 +214,22 @@ impl ClusterDriver {
     }
 
     #[pyo3(signature = (*, load = 0, sessions = 0, draining = false))]
-    fn set_vitals(&self, py: Python<'_>, load: u16, sessions: u32, draining: bool) -> PyResult<()> {
+    fn set_vitals(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = whole::load)] load: u16,
+        #[pyo3(from_py_with = whole::sessions)] sessions: u32,
+        draining: bool,
+    ) -> PyResult<()> {
         let vitals = Vitals { load, sessions, draining };
         Ok(self.ask(py, |driver| driver.set_vitals(vitals))?.map_err(Refused::from)?)
     }
 
-    fn set_metadata(&self, py: Python<'_>, name: &str, metadata: &NodeMetadata) -> PyResult<()> {
-        self.command(py, Command::SetMetadata { name: name.to_owned(), place: metadata.0.clone() })
+    fn set_metadata(&self, py: Python<'_>, name: TextArgument<'_>, metadata: &NodeMetadata) -> PyResult<()> {
+        self.command(py, Command::SetMetadata { name: name.0.to_owned(), place: metadata.0.clone() })
     }
 
-    fn join(&self, py: Python<'_>, seeds: Listed<String>) -> PyResult<()> {
+    fn join(&self, py: Python<'_>, seeds: Listed<OwnText>) -> PyResult<()> {
         let seeds = addresses(&seeds.0)?;
         Ok(self.ask(py, |driver| driver.join(seeds))?.map_err(Refused::from)?)
     }

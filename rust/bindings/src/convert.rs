@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use palaver_core::{Entry, Error, IdHashBuilder, NodeId, Precedence, Status, Time};
+use palaver_core::{Entry, Error, IdHashBuilder, Precedence, Status, Time};
 use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -13,23 +13,7 @@ use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::error::Refused;
-
-/// A node id argument: its text form, or its sixteen bytes.
-pub(crate) struct IdArgument(pub(crate) NodeId);
-
-impl<'py> FromPyObject<'_, 'py> for IdArgument {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(text) = object.cast::<PyString>() {
-            Ok(Self(text.to_str()?.parse().map_err(Refused::from)?))
-        } else if let Ok(bytes) = object.cast::<PyBytes>() {
-            Ok(Self(NodeId::try_from(bytes.as_bytes()).map_err(Refused::from)?))
-        } else {
-            Err(wrong_type("a node id is a str or 16 bytes", &object))
-        }
-    }
-}
+use crate::names::{KeptIdArgument, id_text};
 
 /// An incarnation argument.
 pub(crate) struct IncarnationArgument(pub(crate) u64);
@@ -51,7 +35,39 @@ impl<'py> FromPyObject<'_, 'py> for StatusArgument {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let word = object.cast::<PyString>().map_err(|_| wrong_type("a status is a str", &object))?;
-        Ok(Self(word.to_str()?.parse().map_err(Refused::from)?))
+        let word = word.to_str().map_err(|_| Refused::from(Error::Status))?;
+        Ok(Self(word.parse().map_err(Refused::from)?))
+    }
+}
+
+/// Text in UTF-8, which has no form for lone surrogates.
+pub(crate) fn text<'a>(object: Borrowed<'a, '_, PyAny>) -> PyResult<&'a str> {
+    if !object.is_instance_of::<PyString>() {
+        return Err(wrong_type("a text is a str", &object));
+    }
+    Ok(object.extract().map_err(|_| Refused::from(Error::Surrogate))?)
+}
+
+/// A text argument.
+#[derive(Clone, Copy)]
+pub(crate) struct TextArgument<'a>(pub(crate) &'a str);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for TextArgument<'a> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        text(object).map(Self)
+    }
+}
+
+/// A text argument that is kept for longer.
+pub(crate) struct OwnText(pub(crate) String);
+
+impl<'py> FromPyObject<'_, 'py> for OwnText {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(text(object)?.to_owned()))
     }
 }
 
@@ -79,7 +95,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for BytesOrText<'a> {
         if object.is_instance_of::<PyBytes>() {
             Ok(Self::Lent(object.extract()?))
         } else if object.is_instance_of::<PyString>() {
-            Ok(Self::Lent(object.extract::<&str>()?.as_bytes()))
+            Ok(Self::Lent(text(object)?.as_bytes()))
         } else if let Ok(bytes) = object.extract() {
             Ok(Self::Taken(bytes))
         } else {
@@ -126,7 +142,7 @@ pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<E
         } else {
             return Err(wrong_type(FORM, row));
         };
-    let IdArgument(id) = id.extract()?;
+    let KeptIdArgument(id) = id.extract()?;
     let IncarnationArgument(incarnation) = incarnation.extract()?;
     let StatusArgument(status) = status.extract()?;
     let heard = heard.extract().map_err(|_| wrong_type("a last_heartbeat is a float", &heard))?;
@@ -161,11 +177,6 @@ pub(crate) fn row<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, Py
     let incarnation = PyInt::new(py, entry.precedence.incarnation()).into_any();
     let heard = PyFloat::new(py, entry.last_heartbeat.seconds()).into_any();
     PyTuple::new(py, [incarnation, status_text(py, entry.precedence.status()).into_any(), heard])
-}
-
-/// The text form of an id.
-pub(crate) fn id_text<'py>(py: Python<'py>, id: &NodeId) -> Bound<'py, PyString> {
-    id.with_text(|text| PyString::new(py, text))
 }
 
 /// The word of a status; each is made once.

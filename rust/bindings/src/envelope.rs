@@ -6,9 +6,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use crate::convert::{self, id_text};
+use crate::convert;
+use crate::convert::TextArgument;
 use crate::error::Refused;
 use crate::keys::KeyManager;
+use crate::names::id_text;
+use crate::whole;
 
 /// How gossip is wrapped: a signed packet. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, eq, module = "palaver.core")]
@@ -18,26 +21,32 @@ pub(crate) struct GossipEnvelope(core::GossipEnvelope);
 #[pymethods]
 impl GossipEnvelope {
     #[new]
-    #[pyo3(signature = (r#type, payload, keys, *, cluster = "", epoch = 0, seq = 0))]
+    #[pyo3(signature = (r#type, payload, keys, *, cluster = TextArgument(""), epoch = 0, seq = 0), text_signature = "(type, payload, keys, *, cluster='', epoch=0, seq=0)")]
     fn new(
         py: Python<'_>,
-        r#type: u8,
+        #[pyo3(from_py_with = whole::type_)] r#type: u8,
         payload: PyBackedBytes,
         keys: &KeyManager,
-        cluster: &str,
-        epoch: u64,
-        seq: u64,
+        cluster: TextArgument<'_>,
+        #[pyo3(from_py_with = whole::epoch)] epoch: u64,
+        #[pyo3(from_py_with = whole::seq)] seq: u64,
     ) -> PyResult<Self> {
-        let postmark = Postmark { kind: r#type, cluster: ClusterTag::of(cluster), epoch, seq };
+        let postmark = Postmark { kind: r#type, cluster: ClusterTag::of(cluster.0), epoch, seq };
         let keys = keys.keys(py);
         let sealed = py.detach(|| core::GossipEnvelope::seal(&keys, postmark, &payload));
         Ok(Self(sealed.map_err(Refused::from)?))
     }
 
     #[staticmethod]
-    #[pyo3(signature = (data, *, cluster = "", verify = true))]
-    fn decode(py: Python<'_>, data: PyBackedBytes, cluster: &str, verify: bool) -> PyResult<Self> {
-        let envelope = core::GossipEnvelope::decode(&data, ClusterTag::of(cluster)).map_err(Refused::from)?;
+    #[pyo3(signature = (data, *, cluster = TextArgument(""), verify = true), text_signature = "(data, *, cluster='', verify=True)")]
+    fn decode(
+        py: Python<'_>,
+        data: PyBackedBytes,
+        cluster: TextArgument<'_>,
+        verify: bool,
+    ) -> PyResult<Self> {
+        let envelope =
+            core::GossipEnvelope::decode(&data, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
         if verify && !py.detach(|| envelope.verify()) {
             return Err(Refused::from(Error::Signature).into());
         }
@@ -105,26 +114,31 @@ pub(crate) struct GossipMessage(core::GossipMessage);
 #[pymethods]
 impl GossipMessage {
     #[new]
-    #[pyo3(signature = (membership_snapshot, keys, *, cluster = "", epoch = 0, seq = 0))]
+    #[pyo3(signature = (membership_snapshot, keys, *, cluster = TextArgument(""), epoch = 0, seq = 0), text_signature = "(membership_snapshot, keys, *, cluster='', epoch=0, seq=0)")]
     fn new(
         py: Python<'_>,
         membership_snapshot: &Bound<'_, PyDict>,
         keys: &KeyManager,
-        cluster: &str,
-        epoch: u64,
-        seq: u64,
+        cluster: TextArgument<'_>,
+        #[pyo3(from_py_with = whole::epoch)] epoch: u64,
+        #[pyo3(from_py_with = whole::seq)] seq: u64,
     ) -> PyResult<Self> {
         let entries = convert::entries(membership_snapshot)?;
-        let tag = ClusterTag::of(cluster);
+        let tag = ClusterTag::of(cluster.0);
         let keys = keys.keys(py);
         let message = py.detach(|| core::GossipMessage::sign(&keys, &entries, tag, epoch, seq));
         Ok(Self(message.map_err(Refused::from)?))
     }
 
     #[staticmethod]
-    #[pyo3(signature = (data, *, cluster = "", verify = true))]
-    fn decode(py: Python<'_>, data: PyBackedBytes, cluster: &str, verify: bool) -> PyResult<Self> {
-        let message = core::GossipMessage::decode(&data, ClusterTag::of(cluster)).map_err(Refused::from)?;
+    #[pyo3(signature = (data, *, cluster = TextArgument(""), verify = true), text_signature = "(data, *, cluster='', verify=True)")]
+    fn decode(
+        py: Python<'_>,
+        data: PyBackedBytes,
+        cluster: TextArgument<'_>,
+        verify: bool,
+    ) -> PyResult<Self> {
+        let message = core::GossipMessage::decode(&data, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
         if verify && !py.detach(|| message.envelope().verify()) {
             return Err(Refused::from(Error::Signature).into());
         }

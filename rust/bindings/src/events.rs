@@ -7,7 +7,8 @@ use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-use crate::convert::{id_text, status_text};
+use crate::convert::status_text;
+use crate::names::id_text;
 
 fn make<'py>(py: Python<'py>, class: &str, args: impl PyCallArgs<'py>) -> PyResult<Bound<'py, PyAny>> {
     py.import("palaver.core.events")?.getattr(class)?.call1(args)

@@ -4,9 +4,10 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 
-use crate::convert::{self, IdArgument, count, hasher, id_text, seconds};
+use crate::convert::{self, count, hasher, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::{IdArgument, KeptIdArgument, id_text};
 
 /// Judges silences by each node's own rhythm (φ-accrual). The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -27,7 +28,7 @@ impl FailureDetector {
     }
 
     #[pyo3(signature = (node_id, *, now = None))]
-    fn record_heartbeat(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<()> {
+    fn record_heartbeat(&self, py: Python<'_>, node_id: KeptIdArgument, now: Option<f64>) -> PyResult<()> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).record_heartbeat(node_id.0, now).map_err(Refused::from)?)
     }

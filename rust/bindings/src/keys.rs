@@ -8,10 +8,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use crate::convert::{id_text, random, wrong_type};
+use crate::convert::{random, wrong_type};
 use crate::error::Refused;
 use crate::listed::Listed;
 use crate::lock::Locked;
+use crate::names::id_text;
 
 /// `(data, signature, public_key)`.
 struct ClaimArgument(PyBackedBytes, PyBackedBytes, PyBackedBytes);

@@ -24,6 +24,7 @@ mod local_engine;
 mod lock;
 mod log_tail;
 mod membership;
+mod names;
 mod node;
 mod node_record;
 mod outbox;
@@ -37,6 +38,7 @@ mod state_store;
 mod strategy;
 mod text;
 mod wal;
+mod whole;
 
 /// The native part of palaver.core.
 #[pyo3::pymodule(gil_used = false)]

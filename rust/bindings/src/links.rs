@@ -6,10 +6,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
-use crate::convert::{IdArgument, count, hasher, id_text, random};
+use crate::convert::{TextArgument, count, hasher, random};
 use crate::error::{ArgumentError, Refused};
 use crate::keys::KeyManager;
 use crate::lock::Locked;
+use crate::names::{IdArgument, id_text};
+use crate::whole;
 
 /// Encrypted packets between nodes that have greeted each other. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -24,19 +26,19 @@ pub(crate) struct PairwiseLinks {
 impl PairwiseLinks {
     #[new]
     #[pyo3(
-        signature = (keys, *, cluster = "", epoch = 0, max_peers = None),
+        signature = (keys, *, cluster = TextArgument(""), epoch = 0, max_peers = None),
         text_signature = "(keys, *, cluster='', epoch=0, max_peers=65536)"
     )]
     fn new(
         py: Python<'_>,
         keys: &KeyManager,
-        cluster: &str,
-        epoch: u64,
+        cluster: TextArgument<'_>,
+        #[pyo3(from_py_with = whole::epoch)] epoch: u64,
         max_peers: Option<&Bound<'_, PyInt>>,
     ) -> PyResult<Self> {
         let limit =
             max_peers.map_or(Ok(core::PairwiseLinks::DEFAULT_MAX_PEERS), |given| count(given, "peers"))?;
-        let cluster = ClusterTag::of(cluster);
+        let cluster = ClusterTag::of(cluster.0);
         let links = core::PairwiseLinks::new(&keys.keys(py), cluster, epoch, random()?, limit, hasher());
         let hello = links.hello().clone();
         Ok(Self { links: Locked::new(links), hello, cluster, process: std::process::id() })
@@ -53,9 +55,13 @@ impl PairwiseLinks {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (hello, *, cluster = ""))]
-    fn greeter<'py>(py: Python<'py>, hello: &[u8], cluster: &str) -> PyResult<Bound<'py, PyBytes>> {
-        let hello = Hello::decode(hello, ClusterTag::of(cluster)).map_err(Refused::from)?;
+    #[pyo3(signature = (hello, *, cluster = TextArgument("")), text_signature = "(hello, *, cluster='')")]
+    fn greeter<'py>(
+        py: Python<'py>,
+        hello: &[u8],
+        cluster: TextArgument<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let hello = Hello::decode(hello, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
         Ok(PyBytes::new(py, hello.public_key()))
     }
 
@@ -71,7 +77,7 @@ impl PairwiseLinks {
         py: Python<'py>,
         peer_id: IdArgument,
         payload: PyBackedBytes,
-        r#type: u8,
+        #[pyo3(from_py_with = whole::type_)] r#type: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
         if std::process::id() != self.process {
             // The parent goes on counting from the same number with the same key: a nonce would be used twice.

@@ -7,9 +7,10 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 
 use crate::beat::Beat;
-use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, count, id_text, row, seconds};
+use crate::convert::{self, IncarnationArgument, StatusArgument, count, row, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::{IdArgument, KeptIdArgument, id_text, shown};
 use crate::node_record::NodeRecord;
 
 /// One node's view of the cluster, as a join-semilattice. The manual is palaver/core/_native.pyi.
@@ -20,7 +21,7 @@ pub(crate) struct MembershipTable(pub(crate) Locked<core::MembershipTable>);
 impl MembershipTable {
     #[new]
     #[pyo3(signature = (self_node_id, *, max_members = None), text_signature = "(self_node_id, *, max_members=1048576)")]
-    fn new(self_node_id: IdArgument, max_members: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+    fn new(self_node_id: KeptIdArgument, max_members: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
         let limit = max_members.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "members"))?;
         let table =
             core::MembershipTable::new(self_node_id.0, limit, convert::hasher()).map_err(Refused::from)?;
@@ -101,7 +102,7 @@ impl MembershipTable {
     fn update(
         &self,
         py: Python<'_>,
-        node_id: IdArgument,
+        node_id: KeptIdArgument,
         incarnation: Option<IncarnationArgument>,
         status: StatusArgument,
         last_heartbeat: Option<f64>,
@@ -143,7 +144,7 @@ impl MembershipTable {
         let alive = table.iter().filter(|entry| entry.precedence.status() == Status::Alive).count();
         format!(
             "MembershipTable({:?}, {} members, {alive} alive, root {:08x})",
-            table.self_id().to_string(),
+            shown(py, &table.self_id()),
             table.len(),
             table.root() as u32,
         )

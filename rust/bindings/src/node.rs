@@ -4,9 +4,10 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::convert::{self, IdArgument, IncarnationArgument, StatusArgument, id_text, seconds, status_text};
+use crate::convert::{self, IncarnationArgument, StatusArgument, TextArgument, seconds, status_text};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::{KeptIdArgument, id_text, shown};
 
 /// Where a node runs. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, eq, hash, module = "palaver.core")]
@@ -16,9 +17,9 @@ pub(crate) struct NodeMetadata(pub(crate) core::NodeMetadata);
 #[pymethods]
 impl NodeMetadata {
     #[new]
-    #[pyo3(signature = (region = "", zone = ""))]
-    fn new(region: &str, zone: &str) -> PyResult<Self> {
-        Ok(Self(core::NodeMetadata::new(region, zone).map_err(Refused::from)?))
+    #[pyo3(signature = (region = TextArgument(""), zone = TextArgument("")), text_signature = "(region='', zone='')")]
+    fn new(region: TextArgument<'_>, zone: TextArgument<'_>) -> PyResult<Self> {
+        Ok(Self(core::NodeMetadata::new(region.0, zone.0).map_err(Refused::from)?))
     }
 
     #[getter]
@@ -53,7 +54,7 @@ impl Node {
         text_signature = "(node_id, incarnation=0, status='alive', last_heartbeat=0.0, metadata=None)"
     )]
     fn new(
-        node_id: IdArgument,
+        node_id: KeptIdArgument,
         incarnation: IncarnationArgument,
         status: StatusArgument,
         last_heartbeat: f64,
@@ -100,7 +101,7 @@ impl Node {
         let node = self.node.lock(py);
         format!(
             "Node({:?}, incarnation={}, status={:?}, last_heartbeat={:.3})",
-            node.node_id.to_string(),
+            shown(py, &node.node_id),
             node.precedence.incarnation(),
             node.precedence.status().as_str(),
             node.last_heartbeat.seconds(),

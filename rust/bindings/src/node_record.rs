@@ -4,10 +4,12 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::{IncarnationArgument, StatusArgument, id_text, status_text};
+use crate::convert::{IncarnationArgument, StatusArgument, TextArgument, status_text};
 use crate::error::Refused;
 use crate::keys::KeyManager;
+use crate::names::id_text;
 use crate::node::NodeMetadata;
+use crate::whole;
 
 /// What a node says of itself, signed by it. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, eq, module = "palaver.core")]
@@ -18,8 +20,8 @@ pub(crate) struct NodeRecord(pub(crate) core::NodeRecord);
 impl NodeRecord {
     #[new]
     #[pyo3(
-        signature = (keys, incarnation, issued_at, *, status = StatusArgument(core::Status::Alive), name = "",
-                     address = "", metadata = None),
+        signature = (keys, incarnation, issued_at, *, status = StatusArgument(core::Status::Alive), name = TextArgument(""),
+                     address = TextArgument(""), metadata = None),
         text_signature = "(keys, incarnation, issued_at, *, status='alive', name='', address='', metadata=None)"
     )]
     #[allow(clippy::too_many_arguments)] // they are the keywords of the Python call
@@ -27,15 +29,15 @@ impl NodeRecord {
         py: Python<'_>,
         keys: &KeyManager,
         incarnation: IncarnationArgument,
-        issued_at: u64,
+        #[pyo3(from_py_with = whole::issued_at)] issued_at: u64,
         status: StatusArgument,
-        name: &str,
-        address: &str,
+        name: TextArgument<'_>,
+        address: TextArgument<'_>,
         metadata: Option<&NodeMetadata>,
     ) -> PyResult<Self> {
         let place = metadata.map(|given| given.0.clone()).unwrap_or_default();
         let precedence = core::Precedence::new(incarnation.0, status.0).map_err(Refused::from)?;
-        let record = core::NodeRecord::sign(&keys.keys(py), precedence, issued_at, name, address, &place);
+        let record = core::NodeRecord::sign(&keys.keys(py), precedence, issued_at, name.0, address.0, &place);
         Ok(Self(record.map_err(Refused::from)?))
     }
 

@@ -4,8 +4,9 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
-use crate::convert::{BytesOrText, IdArgument, count, id_text, pairs, wrong_type};
+use crate::convert::{BytesOrText, count, pairs, wrong_type};
 use crate::error::Refused;
+use crate::names::{KeptIdArgument, id_text};
 
 /// The first owners of a key by weight. The manual is palaver/core/_native.pyi.
 #[pyfunction]
@@ -19,7 +20,7 @@ pub(crate) fn rendezvous<'py>(
     let wanted = count.map_or(Ok(1), |given| self::count(given, "owners"))?;
     let mut nodes = Vec::with_capacity(weights.len());
     for (id, weight) in pairs(weights) {
-        let IdArgument(id) = id.extract()?;
+        let KeptIdArgument(id) = id.extract()?;
         let weight = weight
             .cast::<PyInt>()
             .map_err(|_| wrong_type("a weight is an int", &weight))?

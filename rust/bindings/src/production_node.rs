@@ -16,14 +16,16 @@ use crate::cluster_arguments::{
     ticket as ticket_argument,
 };
 use crate::cluster_driver::engine_counters;
-use crate::convert::{self, StatusArgument, id_text, random, seconds, status_text};
+use crate::convert::{self, OwnText, StatusArgument, TextArgument, random, seconds, status_text};
 use crate::error::{ArgumentError, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
 use crate::listed::Listed;
 use crate::local_engine::LocalEngine;
 use crate::lock::Locked;
+use crate::names::{id_text, shown};
 use crate::node::NodeMetadata;
+use crate::whole;
 
 /// Packets that answer packets: an exchange in one process ends after so many rounds.
 const ROUNDS: usize = 16;
@@ -80,34 +82,34 @@ impl ProductionNode {
 #[pymethods]
 impl ProductionNode {
     #[new]
-    #[pyo3(signature = (name = "", keys = None, *, address = None, metadata = None, cluster = "palaver", authorities = None,
+    #[pyo3(signature = (name = TextArgument(""), keys = None, *, address = None, metadata = None, cluster = TextArgument("palaver"), authorities = None,
                         allowed_keys = None, administrators = None, ticket = None, settings = None, seed = None, now = None,
-                        unix_time = None))]
+                        unix_time = None), text_signature = "(name='', keys=None, *, address=None, metadata=None, cluster='palaver', authorities=None, allowed_keys=None, administrators=None, ticket=None, settings=None, seed=None, now=None, unix_time=None)")]
     #[expect(clippy::too_many_arguments, reason = "by name in Python")]
     fn new(
         py: Python<'_>,
-        name: &str,
+        name: TextArgument<'_>,
         keys: Option<&KeyManager>,
-        address: Option<&str>,
+        address: Option<TextArgument<'_>>,
         metadata: Option<&NodeMetadata>,
-        cluster: &str,
+        cluster: TextArgument<'_>,
         authorities: Keys,
         allowed_keys: Keys,
         administrators: Keys,
         ticket: Option<&[u8]>,
         settings: Option<&Bound<'_, PyDict>>,
-        seed: Option<u64>,
+        #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
         now: Option<f64>,
         unix_time: Option<f64>,
     ) -> PyResult<Self> {
-        let mut config = EngineConfig::new(cluster, admission(authorities, allowed_keys, administrators)?);
+        let mut config = EngineConfig::new(cluster.0, admission(authorities, allowed_keys, administrators)?);
         configure(&mut config, settings)?;
         let keys = match keys {
             Some(keys) => (*keys.keys(py)).clone(),
             None => palaver_core::KeyManager::from_seed(&random()?),
         };
         let id = keys.node_id();
-        let address = address.map_or_else(|| Ok(address_of(&id)), parse_address)?;
+        let address = address.map_or_else(|| Ok(address_of(&id)), |given| parse_address(given.0))?;
         let now = convert::now(py, now)?;
         let unix = match unix_time {
             Some(given) => seconds(given)?.seconds(),
@@ -127,7 +129,7 @@ impl ProductionNode {
         let seed = seed.map_or_else(|| random().map(u64::from_le_bytes), Ok)?;
         let identity = Identity {
             keys,
-            name: name.to_owned(),
+            name: name.0.to_owned(),
             address,
             place: metadata.map(|given| given.0.clone()).unwrap_or_default(),
             incarnation: first_incarnation(None, unix as u64).map_err(Refused::from)?, // saturates
@@ -208,8 +210,8 @@ impl ProductionNode {
         &self,
         py: Python<'py>,
         status: Option<StatusArgument>,
-        load: Option<u16>,
-        sessions: Option<u32>,
+        #[pyo3(from_py_with = whole::maybe_load)] load: Option<u16>,
+        #[pyo3(from_py_with = whole::maybe_sessions)] sessions: Option<u32>,
         draining: Option<bool>,
         now: Option<f64>,
     ) -> PyResult<Bound<'py, PyString>> {
@@ -238,7 +240,7 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (addresses, *, now = None))]
-    fn join(&self, py: Python<'_>, addresses: Listed<String>, now: Option<f64>) -> PyResult<()> {
+    fn join(&self, py: Python<'_>, addresses: Listed<OwnText>, now: Option<f64>) -> PyResult<()> {
         let seeds = parse_addresses(&addresses.0)?;
         self.act_alive(py, now, |local, now| local.command(Command::Join(seeds), now))
     }
@@ -291,11 +293,11 @@ impl ProductionNode {
         &self,
         py: Python<'_>,
         payload: PyBackedBytes,
-        from_address: &str,
+        from_address: TextArgument<'_>,
         stream: bool,
         now: Option<f64>,
     ) -> PyResult<bool> {
-        let from = parse_address(from_address)?;
+        let from = parse_address(from_address.0)?;
         self.act(py, now, |local, now| {
             let before = local.engine.counters().refused;
             local.receive(from, &payload, stream, now);
@@ -340,7 +342,7 @@ impl ProductionNode {
         let known = self.ask(py, Engine::known);
         format!(
             "ProductionNode({name:?}, {:?}, incarnation={incarnation}, members={known})",
-            self.id.to_string()
+            shown(py, &self.id)
         )
     }
 }

@@ -4,9 +4,11 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use crate::convert::{IdArgument, count, hasher};
+use crate::convert::{count, hasher};
 use crate::error::Refused;
 use crate::lock::Locked;
+use crate::names::IdArgument;
+use crate::whole;
 
 /// Takes each packet of each sender once. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -21,7 +23,13 @@ impl ReplayGuard {
         Ok(Self(Locked::new(core::ReplayGuard::new(limit, hasher()))))
     }
 
-    fn accept(&self, py: Python<'_>, sender_id: IdArgument, epoch: u64, seq: u64) -> PyResult<bool> {
+    fn accept(
+        &self,
+        py: Python<'_>,
+        sender_id: IdArgument,
+        #[pyo3(from_py_with = whole::epoch)] epoch: u64,
+        #[pyo3(from_py_with = whole::seq)] seq: u64,
+    ) -> PyResult<bool> {
         Ok(self.0.lock(py).accept(sender_id.0, epoch, seq).map_err(Refused::from)?)
     }
 

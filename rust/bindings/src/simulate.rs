@@ -4,7 +4,9 @@ use palaver_sim::{Options, Report, Rival, Scenario, run};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::convert::TextArgument;
 use crate::error::{ArgumentError, Refused};
+use crate::whole;
 
 /// The scenarios that come along, by name.
 const SCENARIOS: &[(&str, &str)] = &[
@@ -40,16 +42,17 @@ pub(crate) fn simulation_scenarios(py: Python<'_>) -> PyResult<Bound<'_, PyDict>
 
 /// Runs a scenario. The manual is palaver/core/_native.pyi.
 #[pyfunction]
-#[pyo3(signature = (scenario, nodes = None, seed = 1, *, rules = "palaver", sample_every = 1.0, progress = None))]
+#[pyo3(signature = (scenario, nodes = None, seed = 1, *, rules = TextArgument("palaver"), sample_every = 1.0, progress = None), text_signature = "(scenario, nodes=None, seed=1, *, rules='palaver', sample_every=1.0, progress=None)")]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
-    scenario: &str,
-    nodes: Option<usize>,
-    seed: u64,
-    rules: &str,
+    scenario: TextArgument<'_>,
+    #[pyo3(from_py_with = whole::maybe_nodes)] nodes: Option<usize>,
+    #[pyo3(from_py_with = whole::seed)] seed: u64,
+    rules: TextArgument<'_>,
     sample_every: f64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let (scenario, rules) = (scenario.0, rules.0);
     let named = SCENARIOS.iter().find(|(name, _)| *name == scenario).map(|(_, text)| *text);
     let text = named.unwrap_or(scenario);
     if named.is_none() && !text.contains('=') {

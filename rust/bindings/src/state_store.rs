@@ -12,6 +12,7 @@ use crate::convert::{IncarnationArgument, wall_clock};
 use crate::error::Broken;
 use crate::lock::Locked;
 use crate::membership::MembershipTable;
+use crate::whole;
 
 /// Persistence of the view. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -30,7 +31,12 @@ impl StateStore {
     }
 
     #[pyo3(signature = (table, *, seq = 0))]
-    fn save_membership(&self, py: Python<'_>, table: &MembershipTable, seq: u64) -> PyResult<()> {
+    fn save_membership(
+        &self,
+        py: Python<'_>,
+        table: &MembershipTable,
+        #[pyo3(from_py_with = whole::seq)] seq: u64,
+    ) -> PyResult<()> {
         Ok(py
             .detach(|| {
                 let snapshot = table.0.lock_detached().snapshot_bytes();

@@ -9,6 +9,7 @@ use crate::error::Refused;
 use crate::listed::numbers;
 use crate::lock::Locked;
 use crate::node::{Node, NodeMetadata};
+use crate::whole;
 
 /// Picks gossip targets at random. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -18,7 +19,7 @@ pub(crate) struct FanoutStrategy(Locked<core::FanoutStrategy>);
 impl FanoutStrategy {
     #[new]
     #[pyo3(signature = (*, seed = None))]
-    fn new(seed: Option<u64>) -> PyResult<Self> {
+    fn new(#[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>) -> PyResult<Self> {
         let seed = seed.map_or_else(|| random().map(u64::from_le_bytes), Ok)?;
         Ok(Self(Locked::new(core::FanoutStrategy::new(seed))))
     }
@@ -55,7 +56,10 @@ pub(crate) struct GossipStrategy(Locked<core::GossipStrategy>);
 impl GossipStrategy {
     #[new]
     #[pyo3(signature = (place = None, *, seed = None))]
-    fn new(place: Option<&NodeMetadata>, seed: Option<u64>) -> PyResult<Self> {
+    fn new(
+        place: Option<&NodeMetadata>,
+        #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
+    ) -> PyResult<Self> {
         let place = place.map(|given| given.0.clone()).unwrap_or_default();
         let seed = seed.map_or_else(|| random().map(u64::from_le_bytes), Ok)?;
         Ok(Self(Locked::new(core::GossipStrategy::new(place, seed))))

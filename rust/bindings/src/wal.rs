@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyList, PyTuple};
 
-use crate::convert::{random, seconds};
+use crate::convert::{TextArgument, random, seconds};
 use crate::error::{ArgumentError, Broken, Refused};
 use crate::listed::Listed;
+use crate::whole;
 
 /// Durable changes. The manual is palaver/core/_native.pyi.
 #[pyclass(frozen, module = "palaver.core")]
@@ -23,9 +24,15 @@ pub(crate) struct WriteAheadLog {
 #[pymethods]
 impl WriteAheadLog {
     #[new]
-    #[pyo3(signature = (path, *, policy = "interval", interval = 0.2, first_seq = 1))]
-    fn new(py: Python<'_>, path: PathBuf, policy: &str, interval: f64, first_seq: u64) -> PyResult<Self> {
-        let policy = match policy {
+    #[pyo3(signature = (path, *, policy = TextArgument("interval"), interval = 0.2, first_seq = 1), text_signature = "(path, *, policy='interval', interval=0.2, first_seq=1)")]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        policy: TextArgument<'_>,
+        interval: f64,
+        #[pyo3(from_py_with = whole::first_seq)] first_seq: u64,
+    ) -> PyResult<Self> {
+        let policy = match policy.0 {
             "always" => Policy::Always,
             "interval" => Policy::Interval,
             "never" => Policy::Never,
@@ -68,14 +75,24 @@ impl WriteAheadLog {
     }
 
     #[pyo3(signature = (change, *, kind = 0))]
-    fn append(&self, py: Python<'_>, change: PyBackedBytes, kind: u8) -> PyResult<u64> {
+    fn append(
+        &self,
+        py: Python<'_>,
+        change: PyBackedBytes,
+        #[pyo3(from_py_with = whole::kind)] kind: u8,
+    ) -> PyResult<u64> {
         Ok(py
             .detach(|| self.log.with(|log| log.append(std::slice::from_ref(&change), kind)))
             .map_err(Broken::from)?)
     }
 
     #[pyo3(signature = (changes, *, kind = 0))]
-    fn append_many(&self, py: Python<'_>, changes: Listed<PyBackedBytes>, kind: u8) -> PyResult<()> {
+    fn append_many(
+        &self,
+        py: Python<'_>,
+        changes: Listed<PyBackedBytes>,
+        #[pyo3(from_py_with = whole::kind)] kind: u8,
+    ) -> PyResult<()> {
         py.detach(|| self.log.with(|log| log.append(&changes.0, kind))).map_err(Broken::from)?;
         Ok(())
     }

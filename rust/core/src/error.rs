@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is neither 32 hex digits nor a short name.
+    /// The text cannot stand for a node.
     NodeId,
     /// The bytes given for a node id are not 16.
     NodeIdLength(usize),
@@ -130,6 +130,8 @@ pub enum Error {
         /// Its bound in bytes.
         max: usize,
     },
+    /// Text with lone surrogates, which UTF-8 has no form for.
+    Surrogate,
     /// A text field is longer than its bound or holds control characters.
     Text {
         /// The field.
@@ -142,10 +144,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NodeId => write!(
-                f,
-                "a node id is 32 lower-case hex digits or a name of 1 to 15 characters from A-Z a-z 0-9 . _ : -"
-            )?,
+            Self::NodeId => {
+                write!(f, "a node id is a text of 1 to 128 characters, none of them a control character")?
+            }
             Self::NodeIdLength(got) => write!(f, "a node id given as bytes has 16 of them, not {got}")?,
             Self::Status => write!(f, "a status is one of alive, suspect, unreachable, dead, left, banned")?,
             Self::OwnStatus => write!(f, "a node says of itself only that it is alive or has left")?,
@@ -194,6 +195,7 @@ impl fmt::Display for Error {
             )?,
             Self::TooLong { what, max, got } => write!(f, "a {what} has at most {max} bytes, not {got}")?,
             Self::Batch { max } => write!(f, "the changes of one append have at most {max} bytes together")?,
+            Self::Surrogate => write!(f, "a text has no lone surrogates: UTF-8 has no form for them")?,
             Self::Text { what, max } => {
                 write!(f, "a {what} is at most {max} bytes of text without control characters")?;
             }

@@ -9,14 +9,17 @@ use crate::Error;
 /// Sixteen bytes that name a node: the start of the BLAKE3 hash of its public key, or a short name padded with zeros.
 ///
 /// Text form: a name of 1 to 15 characters from `A-Z a-z 0-9 . _ : -` stands for itself, every other id is 32
-/// lower-case hex digits. Names are for tables without signatures; no key hashes to one, so no signature is ever valid
-/// for one.
+/// lower-case hex digits. Longer names stand for a hash ([`NodeId::of_long_name`]). Names are for tables without signatures;
+/// no key hashes to one, so no signature is ever valid for one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 16]);
 
 impl NodeId {
     /// The longest name, so that at least one zero follows it.
     pub const MAX_NAME: usize = 15;
+
+    /// The longest text in characters that can stand for an id.
+    pub const MAX_TEXT: usize = 128;
 
     /// The id with these bytes.
     #[must_use]
@@ -31,6 +34,16 @@ impl NodeId {
         let mut id = [0; 16];
         id.copy_from_slice(&hash.as_bytes()[..16]);
         Self(id)
+    }
+
+    /// The id that stands for a text of another form than [`FromStr`] reads: the start of its BLAKE3 hash in a mode of its own
+    /// (`derive_key`), so that it cannot be made the id of a key. It does not tell the text.
+    pub fn of_long_name(text: &str) -> Result<Self, Error> {
+        if !(1..=Self::MAX_TEXT).contains(&text.chars().count()) || text.chars().any(char::is_control) {
+            return Err(Error::NodeId);
+        }
+        let hash = blake3::derive_key("palaver 2026-12-01 node id of a long name", text.as_bytes());
+        Ok(Self(*hash.first_chunk().expect("32 is more than 16")))
     }
 
     /// The sixteen bytes.
@@ -204,6 +217,20 @@ mod tests {
         let hex: NodeId = "61000000000000000000000000000000".parse().unwrap();
         assert_eq!(hex, "a".parse().unwrap());
         assert_eq!(hex.to_string(), "a");
+    }
+
+    #[test]
+    fn a_long_name_is_no_keys_id_and_no_other_names() {
+        let id = NodeId::of_long_name("signaling-node-eu-west-1").unwrap();
+        assert_eq!(id.to_string().len(), 32);
+        assert_ne!(id, NodeId::of_long_name("signaling-node-eu-west-2").unwrap());
+        let key = *b"a text of 32 bytes, like any key";
+        assert_ne!(NodeId::of_long_name(std::str::from_utf8(&key).unwrap()), Ok(NodeId::of_public_key(&key)));
+        let long = "ü".repeat(128);
+        assert!(NodeId::of_long_name(&long).is_ok());
+        for text in ["", "a\n", &(long + "ü")] {
+            assert_eq!(NodeId::of_long_name(text), Err(Error::NodeId), "{text:?}");
+        }
     }
 
     #[test]

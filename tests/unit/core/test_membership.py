@@ -79,7 +79,8 @@ def test_tombstones_are_kept_for_their_age_and_then_forgotten(table: MembershipT
 @pytest.mark.parametrize(
     ("incoming", "rule"),
     [
-        ({"not a name!": (0, "alive", 0.0)}, "a node id is 32 lower-case hex digits"),
+        ({"": (0, "alive", 0.0)}, "a node id is a text of 1 to 128 characters"),
+        ({"a\n": (0, "alive", 0.0)}, "none of them a control character"),
         ({b"short": (0, "alive", 0.0)}, "has 16 of them, not 5"),
         ({"a": (-1, "alive", 0.0)}, "an incarnation is a whole number from 0"),
         ({"a": (2**61 - 1, "dead", 0.0)}, "at the last one a node can only be alive or banned"),
