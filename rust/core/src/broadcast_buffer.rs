@@ -103,6 +103,9 @@ const RINGS: usize = 64;
 /// So many changes that do not fit are passed over in search of one that does.
 const PASSED_OVER: usize = 16;
 
+/// Room for the changes of one packet: more than fit into 1,200 bytes, with the least that a record has.
+const PACKET_CHANGES: usize = 128;
+
 /// Holds changes and fills packets with them.
 #[derive(Debug, Clone)]
 pub struct BroadcastBuffer {
@@ -135,7 +138,7 @@ impl BroadcastBuffer {
             free: Vec::new(),
             rings: [[EMPTY; RINGS]; 5],
             occupied: [0; 5],
-            sent_now: Vec::new(),
+            sent_now: Vec::with_capacity(PACKET_CHANGES),
         })
     }
 
@@ -215,6 +218,7 @@ impl BroadcastBuffer {
             slot
         } else {
             self.slab.push(change);
+            self.free.reserve(self.slab.len()); // so that `next_batch`, which frees places, takes no memory
             u32::try_from(self.slab.len() - 1).expect("the capacity is below u32::MAX")
         };
         self.index.insert(key, slot);
