@@ -430,8 +430,14 @@ class GossipStrategy:
     def __new__(cls, place: NodeMetadata | None = None, *, seed: int | None = None) -> GossipStrategy: ...
     def select_peer(self, node_list: Iterable[_T]) -> _T | None:
         """One peer of ``node_list``, None if it is empty. Leave your own node out of it."""
-    def select_peers(self, node_list: Iterable[_T], k: int) -> list[_T]:
-        """``k`` different peers, or all if there are no more. Raises ArgumentError when ``k`` is negative."""
+    def select_peers(
+        self, node_list: Iterable[_T], k: int, *, weights: Sequence[float] | None = None
+    ) -> list[_T]:
+        """``k`` different peers, or all if there are no more. With ``weights``, within the own zone and outside of it as
+        FanoutStrategy picks. Raises as that does.
+
+        O(k) for a list without a zone and weights, O(n) with either.
+        """
 
 @final
 class GossipBackoff:

@@ -70,16 +70,18 @@ impl GossipStrategy {
         py: Python<'py>,
         node_list: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.select(py, node_list, 1)?.iter().next().map(Ok).transpose()
+        self.select(py, node_list, 1, None)?.iter().next().map(Ok).transpose()
     }
 
+    #[pyo3(signature = (node_list, k, *, weights = None))]
     fn select_peers<'py>(
         &self,
         py: Python<'py>,
         node_list: &Bound<'py, PyAny>,
         k: &Bound<'py, PyInt>,
+        weights: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        self.select(py, node_list, count(k, "peers")?)
+        self.select(py, node_list, count(k, "peers")?, weights)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -93,10 +95,14 @@ impl GossipStrategy {
         py: Python<'py>,
         node_list: &Bound<'py, PyAny>,
         k: usize,
+        weights: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let nodes = Nodes::of(node_list)?;
+        let weights = weights.map(|given| numbers(given, nodes.len(), "weight")).transpose()?;
         // Looking at a list and comparing places runs no Python code, which the lock would not stand.
-        let picks = self.0.lock(py).select_peers(nodes.len(), k, |index, place| nodes.is_at(index, place));
+        let is_at = |index: usize, place: &core::NodeMetadata| nodes.is_at(index, place);
+        let picks = self.0.lock(py).select_peers(nodes.len(), k, weights.as_deref(), is_at);
+        let picks = picks.map_err(Refused::from)?;
         nodes.pick(py, picks)
     }
 }

@@ -200,7 +200,7 @@ fn pick(c: &mut Criterion) {
     for (name, own) in [("without a zone", NodeMetadata::default()), ("with one", place(1))] {
         let mut strategy = GossipStrategy::new(own, 1);
         group.bench_function(format!("{name}/10000"), |b| {
-            b.iter(|| strategy.select_peers(places.len(), 1, |index, place| places[index] == *place));
+            b.iter(|| strategy.select_peers(places.len(), 1, None, |index, place| places[index] == *place));
         });
     }
     group.finish();

@@ -49,12 +49,7 @@ impl FanoutStrategy {
     /// The race of Efraimidis and Spirakis (2006): each starts a clock of its own speed, the first `k` to ring win. O(n).
     /// Weights are finite and not negative.
     pub fn select_weighted(&mut self, n: usize, weights: &[f64], k: usize) -> Result<Vec<usize>, Error> {
-        if weights.len() != n {
-            return Err(Error::Pairs { what: "weight", expected: n, got: weights.len() });
-        }
-        if let Some(&got) = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
-            return Err(Error::Weight(got));
-        }
+        check_weights(weights, n)?;
         let mut rings: Vec<(f64, usize)> = Vec::with_capacity(weights.len());
         for (index, &weight) in weights.iter().enumerate() {
             if weight > 0.0 {
@@ -76,18 +71,53 @@ impl FanoutStrategy {
     /// up. O(n).
     pub fn select_zoned(&mut self, local: &[bool], k: usize) -> Vec<usize> {
         let (near, far): (Vec<usize>, Vec<usize>) = (0..local.len()).partition(|&index| local[index]);
-        let abroad = if k > 1 { 1 } else { self.abroad_alone(k, &near) };
-        let abroad = abroad.max(k.saturating_sub(near.len())).min(far.len());
-        let at_home = k - abroad.min(k);
+        let (at_home, abroad) = self.split(&near, &far, k);
         let mut picks: Vec<usize> = self.select(near.len(), at_home).into_iter().map(|i| near[i]).collect();
         picks.extend(self.select(far.len(), abroad).into_iter().map(|i| far[i]));
         picks
+    }
+
+    /// The same, and on either side by weights, as [`select_weighted`](Self::select_weighted) does.
+    pub fn select_zoned_weighted(
+        &mut self,
+        local: &[bool],
+        weights: &[f64],
+        k: usize,
+    ) -> Result<Vec<usize>, Error> {
+        check_weights(weights, local.len())?;
+        let able = (0..local.len()).filter(|&index| weights[index] > 0.0);
+        let (near, far): (Vec<usize>, Vec<usize>) = able.partition(|&index| local[index]);
+        let (at_home, abroad) = self.split(&near, &far, k);
+        let mut picks = Vec::with_capacity(at_home + abroad);
+        for (side, k) in [(near, at_home), (far, abroad)] {
+            let weights: Vec<f64> = side.iter().map(|&index| weights[index]).collect();
+            picks.extend(self.select_weighted(side.len(), &weights, k)?.into_iter().map(|i| side[i]));
+        }
+        Ok(picks)
+    }
+
+    /// How many of `k` are of the own zone, and how many are not.
+    fn split(&mut self, near: &[usize], far: &[usize], k: usize) -> (usize, usize) {
+        let abroad = if k > 1 { 1 } else { self.abroad_alone(k, near) };
+        let abroad = abroad.max(k.saturating_sub(near.len())).min(far.len());
+        ((k - abroad.min(k)).min(near.len()), abroad)
     }
 
     /// A single pick goes abroad one time in [`ABROAD`]. Always staying would cut zones off, always leaving would cost
     /// the most.
     fn abroad_alone(&mut self, k: usize, near: &[usize]) -> usize {
         usize::from(k == 1 && (near.is_empty() || self.chance.below(ABROAD) == 0))
+    }
+}
+
+/// One weight for each of `n` nodes, finite and not negative.
+fn check_weights(weights: &[f64], n: usize) -> Result<(), Error> {
+    if weights.len() != n {
+        return Err(Error::Pairs { what: "weight", expected: n, got: weights.len() });
+    }
+    match weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+        Some(&got) => Err(Error::Weight(got)),
+        None => Ok(()),
     }
 }
 
@@ -114,19 +144,27 @@ impl GossipStrategy {
         &self.place
     }
 
-    /// `k` different indices below `n`: all but one in the own zone where zones matter, otherwise any. `is_at` says whether
-    /// the node of an index is at a place; it is asked only where zones matter, which is then O(n).
+    /// `k` different indices below `n`: all but one in the own zone where zones matter, otherwise any; by weights, one for
+    /// each, if there are some. `is_at` says whether the node of an index is at a place; it is asked only where zones matter,
+    /// which is then O(n).
     pub fn select_peers(
         &mut self,
         n: usize,
         k: usize,
+        weights: Option<&[f64]>,
         is_at: impl Fn(usize, &NodeMetadata) -> bool,
-    ) -> Vec<usize> {
+    ) -> Result<Vec<usize>, Error> {
         if self.place.zone().is_empty() {
-            return self.fanout.select(n, k);
+            return match weights {
+                None => Ok(self.fanout.select(n, k)),
+                Some(weights) => self.fanout.select_weighted(n, weights, k),
+            };
         }
         let local: Vec<bool> = (0..n).map(|index| is_at(index, &self.place)).collect();
-        self.fanout.select_zoned(&local, k)
+        match weights {
+            None => Ok(self.fanout.select_zoned(&local, k)),
+            Some(weights) => self.fanout.select_zoned_weighted(&local, weights, k),
+        }
     }
 }
 
@@ -205,6 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn weights_count_on_either_side_of_the_zones_border() {
+        let mut strategy = FanoutStrategy::new(5);
+        let local: Vec<bool> = (0..30).map(|i| i < 15).collect();
+        let weights: Vec<f64> = (0..30).map(|i| f64::from(i % 3)).collect();
+        let mut counts = [0_u32; 30];
+        for _ in 0..3_000 {
+            let picks = strategy.select_zoned_weighted(&local, &weights, 2).unwrap();
+            assert_eq!(picks.iter().map(|&i| local[i]).collect::<Vec<_>>(), [true, false]);
+            picks.into_iter().for_each(|i| counts[i] += 1);
+        }
+        let of_weight = |weight: usize| counts.iter().skip(weight).step_by(3).sum::<u32>();
+        assert_eq!(of_weight(0), 0);
+        assert!((1_700..2_300).contains(&of_weight(1)), "{counts:?}");
+        assert!(strategy.select_zoned_weighted(&local, &[1.0], 2).is_err());
+        assert!(strategy.select_zoned_weighted(&local, &[-1.0; 30], 2).is_err());
+        assert_eq!(strategy.select_zoned_weighted(&local, &weights, 30).unwrap().len(), 20);
+    }
+
+    #[test]
     fn a_single_pick_leaves_the_zone_one_time_in_four() {
         let mut strategy = FanoutStrategy::new(5);
         let abroad = (0..10_000).filter(|_| strategy.select_zoned(&[true, false], 1) == [1]).count();
@@ -216,9 +273,12 @@ mod tests {
         let place = |zone: &str| NodeMetadata::new("eu", zone).unwrap();
         let places = [place("a"), place("b"), place("c")];
         let mut strategy = GossipStrategy::new(NodeMetadata::default(), 1);
-        assert_eq!(strategy.select_peers(3, 3, |_, _| panic!("nobody needs to know")), [0, 1, 2]);
+        assert_eq!(
+            strategy.select_peers(3, 3, None, |_, _| panic!("nobody needs to know")),
+            Ok(vec![0, 1, 2])
+        );
         let mut strategy = GossipStrategy::new(place("b"), 1);
-        let picks = strategy.select_peers(3, 2, |index, place| places[index] == *place);
+        let picks = strategy.select_peers(3, 2, None, |index, place| places[index] == *place).unwrap();
         assert!(picks.contains(&1) && picks.len() == 2);
     }
 }

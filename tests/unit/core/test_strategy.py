@@ -43,6 +43,18 @@ def test_gossip_stays_in_the_zone_but_for_one_peer() -> None:
         assert zones == ["a", "a", "a", "b"]
 
 
+def test_weights_count_within_the_zone_and_outside_of_it() -> None:
+    nodes = [Node(f"n{n}", metadata=NodeMetadata("eu", "ab"[n % 2])) for n in range(8)]
+    strategy = GossipStrategy(NodeMetadata("eu", "a"), seed=1)
+    for _ in range(50):
+        picks = strategy.select_peers(nodes, 3, weights=[0, 0, 1, 1, 1, 0, 1, 0])
+        assert sorted(node.metadata.zone for node in picks) == ["a", "a", "b"]
+        assert {node.node_id for node in picks} <= {"n2", "n3", "n4", "n6"}
+    assert GossipStrategy(seed=1).select_peers("abc", 2, weights=[0, 1, 0]) == ["b"]
+    with pytest.raises(ArgumentError, match="one weight for each node"):
+        strategy.select_peers(nodes, 3, weights=[1.0])
+
+
 def test_without_a_place_any_peer_is_picked() -> None:
     strategy = GossipStrategy(seed=1)
     assert {strategy.select_peer("abc") for _ in range(100)} == set("abc")
