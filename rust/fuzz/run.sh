@@ -3,7 +3,7 @@
 # on the way stays in target/; an input that fails is kept there too and its path is printed.
 set -eu
 cd "$(dirname "$0")"
-targets="datagram records log snapshot handshake dict_merge relay frames"
+targets="datagram records log snapshot handshake dict_merge relay frames engine"
 share=$((${INPUTS:-10000000} / $(echo $targets | wc -w)))
 cargo build -q --release
 for target in $targets; do

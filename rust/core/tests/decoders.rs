@@ -9,10 +9,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use palaver_core::engine::{
+    Accusation, Admission, Ban, Certificate, Command, Engine, EngineConfig, Identity, Input, Moment, Output,
+};
 use palaver_core::{
     BroadcastBuffer, ClusterTag, GossipEnvelope, GossipMessage, Hello, IdHashBuilder, KeyManager,
-    MembershipTable, PairwiseLinks, SavedState, Time, decode_ceiling, encode_ceiling, queue_news,
-    read_buckets, record, replay,
+    MembershipTable, NodeMetadata, PairwiseLinks, SavedState, Time, decode_ceiling, encode_ceiling,
+    queue_news, read_buckets, record, replay,
 };
 use rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -33,6 +36,9 @@ struct Node {
     buffer: BroadcastBuffer,
     links: PairwiseLinks,
     hasher: IdHashBuilder,
+    engine: Engine,
+    member: PairwiseLinks,
+    output: Output,
 }
 
 impl Node {
@@ -40,11 +46,16 @@ impl Node {
         let (hasher, keys) = (IdHashBuilder::new(1), KeyManager::from_seed(&[9; 32]));
         let mut links = PairwiseLinks::new(&keys, cluster(), 1, [9; 32], 100, hasher);
         links.establish(peer().hello()).unwrap();
+        let mut member = peer();
+        member.establish(links.hello()).unwrap();
         Self {
             table: MembershipTable::new(keys.node_id(), 1_000, hasher).unwrap(),
             buffer: BroadcastBuffer::new(100, hasher).unwrap(),
             links,
             hasher,
+            engine: acquainted(),
+            member,
+            output: Output::default(),
         }
     }
 
@@ -74,6 +85,24 @@ impl Node {
             assert_eq!(encode_ceiling(ceiling)[..], *bytes);
         }
         drop(read_buckets(bytes));
+        for body in bodies(bytes) {
+            take_evidence(body);
+        }
+        self.take_as_engine(bytes);
+    }
+
+    /// As a node of a cluster: from an outsider, and sealed by a member that it knows.
+    fn take_as_engine(&mut self, bytes: &[u8]) {
+        let from = ([127, 0, 0, 8], 7946).into();
+        let (kind, payload) = bytes.split_first().map_or((0, bytes), |(&kind, rest)| (16 + kind % 11, rest));
+        let sealed = self.member.seal(&self.engine.id(), kind, payload).unwrap();
+        let inputs = [Input::Datagram { from, bytes }, Input::Datagram { from, bytes: &sealed }];
+        for input in inputs.into_iter().chain([Input::Stream { from, bytes: &sealed }, Input::Deadline]) {
+            self.output.clear();
+            self.engine.handle(input, moment(), &mut self.output).unwrap();
+        }
+        record::read(&self.engine.snapshot()).unwrap();
+        assert!(self.engine.known() <= 50);
     }
 
     fn take_records(&mut self, bytes: &[u8]) {
@@ -96,6 +125,65 @@ impl Node {
             *self = Self::new();
         }
     }
+}
+
+/// The bodies of the records in `bytes` (kind, length, body), and all of them as one.
+fn bodies(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut bodies = vec![bytes];
+    while let Some((&[_, low, high], rest)) = bytes.split_first_chunk() {
+        let Some((body, rest)) = rest.split_at_checked(usize::from(u16::from_le_bytes([low, high]))) else {
+            break;
+        };
+        bodies.push(body);
+        bytes = rest;
+    }
+    bodies
+}
+
+/// What is held against a node reads back as it was written.
+fn take_evidence(body: &[u8]) {
+    let mut written = Vec::new();
+    if let Ok(accusation) = Accusation::decode(body) {
+        accusation.write(&mut written);
+        assert!(written.ends_with(body));
+    }
+    if let Ok(certificate) = Certificate::decode(body) {
+        written.clear();
+        certificate.write(&mut written);
+        assert!(written.ends_with(body));
+    }
+    if let Ok(ban) = Ban::decode(body, cluster()) {
+        assert_eq!(ban.as_bytes(), body);
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now: Time::ZERO, unix_millis: 1_700_000_000_000 }
+}
+
+fn engine(node: u8) -> Engine {
+    let administrators = [*KeyManager::from_seed(&[8; 32]).public_key().as_bytes()].into_iter().collect();
+    let mut config = EngineConfig::new("fuzz", Admission::Open { administrators });
+    (config.max_members, config.cache_capacity) = (50, 100);
+    let identity = Identity {
+        keys: KeyManager::from_seed(&[node; 32]),
+        name: String::new(),
+        address: ([127, 0, 0, node], 7946).into(),
+        place: NodeMetadata::default(),
+        incarnation: 1,
+        ceiling: None,
+        exchange: [node; 32],
+        ticket: None,
+    };
+    Engine::new(config, identity, 1, moment()).unwrap()
+}
+
+/// Node 9, which knows node 8.
+fn acquainted() -> Engine {
+    let mut own = engine(9);
+    let known = Command::Restore(engine(8).snapshot());
+    own.handle(Input::Command(known), moment(), &mut Output::default()).unwrap();
+    own
 }
 
 fn peer() -> PairwiseLinks {

@@ -28,7 +28,7 @@ const CONTEXT: &[u8] = b"palaver broadcast v1\0";
 const BEAT_INTERVAL: f64 = 5.0;
 
 /// What has been seen, and what this node has sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Broadcasts {
     seen: MessageCache,
     /// What the cache has forgotten is still refused by its number.

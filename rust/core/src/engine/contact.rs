@@ -7,7 +7,7 @@ use crate::membership::Held;
 use crate::{AdmissionTicket, ClusterTag, Hello, NodeId, NodeRecord, Precedence};
 
 /// How to reach a node and talk to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Contact {
     pub(super) id: NodeId,
     pub(super) public_key: [u8; 32],

@@ -9,7 +9,7 @@ use super::timers::Timer;
 use crate::{IdHashBuilder, NodeId, Status, Time};
 
 /// A penalty for each time a member went; it shrinks by one in [`FORGIVEN`] while the member is here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Flaps {
     by_member: HashMap<NodeId, Flap, IdHashBuilder>,
     reported: HashMap<NodeId, (), IdHashBuilder>,

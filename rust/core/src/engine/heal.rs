@@ -10,7 +10,7 @@ use super::{Engine, Event, Output};
 use crate::{Error, NodeId, Status, Time, record};
 
 /// Where to ask.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seeds {
     given: Vec<SocketAddr>,
     /// Addresses of members of an earlier life.

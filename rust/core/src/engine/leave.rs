@@ -6,7 +6,7 @@ use super::{Engine, Event, Output};
 use crate::{Error, NodeId, Status, Time, record};
 
 /// How far a goodbye has come.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Leaving {
     since: Option<Time>,
     told: Vec<NodeId>,

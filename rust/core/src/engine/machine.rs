@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// A cluster node without its sockets and clocks. The contract is on the first page of [`crate::engine`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     pub(super) config: EngineConfig,
     pub(super) identity: Identity,
@@ -76,7 +76,7 @@ pub struct Engine {
 }
 
 /// What the node says of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Own {
     pub(super) contact: Arc<Contact>,
     pub(super) vitals: Vitals,

@@ -4,7 +4,7 @@ use super::{Engine, Event, Output};
 use crate::{NodeId, Status, Time};
 
 /// Counts members by how they stand, and knows whether deaths are held.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Partition {
     by_status: [usize; 6],
     since: Option<Time>,

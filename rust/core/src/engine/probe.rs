@@ -9,7 +9,7 @@ use super::{Engine, Output};
 use crate::{Entry, Error, IdHashBuilder, NodeId, Status, Time, record};
 
 /// The probes of one node that have not ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Probes {
     next_nonce: u32,
     running: HashMap<u32, Probe>,
@@ -19,7 +19,7 @@ pub(super) struct Probes {
     base: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Probe {
     target: NodeId,
     incarnation: u64,
@@ -33,7 +33,7 @@ struct Probe {
 }
 
 /// A probe on behalf of another member.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Relay {
     asker: NodeId,
     nonce: u32,

@@ -18,7 +18,7 @@ const ASK_AGAIN: f64 = 1.0;
 const ASKED_AT_ONCE: usize = 8;
 
 /// When missed members were asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SecondLooks {
     last: Option<Time>,
 }

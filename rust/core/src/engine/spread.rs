@@ -6,7 +6,7 @@ use super::{Detection, Engine, Output};
 use crate::{ChangeKey, Error, NodeId, Priority, Time, record};
 
 /// When news goes out next.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Spread {
     next: Option<Time>,
     last: Time,

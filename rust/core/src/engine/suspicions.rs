@@ -6,13 +6,13 @@ use super::Accusation;
 use crate::{IdHashBuilder, NodeId, Time};
 
 /// What has been said against members that are not proven to be out of reach.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Suspicions {
     by_subject: HashMap<NodeId, Suspicion, IdHashBuilder>,
 }
 
 /// What has been said against one member.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Suspicion {
     pub(super) incarnation: u64,
     pub(super) accusations: Vec<Accusation>,

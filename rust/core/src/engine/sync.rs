@@ -12,7 +12,7 @@ use super::{Detection, Engine, Event, Output};
 use crate::{Entry, Error, NodeId, NodeRecord, Precedence, Status, Time, record};
 
 /// The exchange that this node has begun.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Syncs {
     mismatch: Option<Time>,
     begun: Option<Time>,
@@ -20,7 +20,7 @@ pub(super) struct Syncs {
     changed: Time,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Exchange {
     peer: NodeId,
     theirs: HashMap<NodeId, (u64, u64, Status)>,

@@ -7,7 +7,7 @@ use super::{Change, Engine, Event, Output};
 use crate::{IdHashBuilder, NodeId, Status};
 
 /// How the members that have moved stood when the batch began.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Views {
     before: HashMap<NodeId, Option<Status>, IdHashBuilder>,
 }
