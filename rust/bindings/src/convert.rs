@@ -13,7 +13,7 @@ use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::error::Refused;
-use crate::names::{KeptIdArgument, id_text};
+use crate::names::{id_text, kept};
 
 /// An incarnation argument.
 pub(crate) struct IncarnationArgument(pub(crate) u64);
@@ -142,7 +142,7 @@ pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<E
         } else {
             return Err(wrong_type(FORM, row));
         };
-    let KeptIdArgument(id) = id.extract()?;
+    let id = kept(id.as_borrowed())?;
     let IncarnationArgument(incarnation) = incarnation.extract()?;
     let StatusArgument(status) = status.extract()?;
     let heard = heard.extract().map_err(|_| wrong_type("a last_heartbeat is a float", &heard))?;

@@ -33,7 +33,6 @@ pub(crate) struct KeptIdArgument(pub(crate) NodeId);
 impl<'py> FromPyObject<'_, 'py> for IdArgument {
     type Error = PyErr;
 
-    #[inline]
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         short(object).map_or_else(|| long(object).map(|(id, _)| Self(id)), |id| Ok(Self(id)))
     }
@@ -42,21 +41,24 @@ impl<'py> FromPyObject<'_, 'py> for IdArgument {
 impl<'py> FromPyObject<'_, 'py> for KeptIdArgument {
     type Error = PyErr;
 
-    #[inline]
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Some(id) = short(object) {
-            return Ok(Self(id));
-        }
-        let (id, name) = long(object)?;
-        if let Some(name) = name {
-            remember(object.py(), id, name)?;
-        }
-        Ok(Self(id))
+        kept(object).map(Self)
     }
 }
 
+/// An id that will be shown again, from whatever stands for it.
+pub(crate) fn kept(object: Borrowed<'_, '_, PyAny>) -> PyResult<NodeId> {
+    if let Some(id) = short(object) {
+        return Ok(id);
+    }
+    let (id, name) = long(object)?;
+    if let Some(name) = name {
+        remember(object.py(), id, name)?;
+    }
+    Ok(id)
+}
+
 /// The id that a text is as it stands: nearly all of them.
-#[inline(always)] // the dict merge of 10,000 took 8 % longer without
 fn short(object: Borrowed<'_, '_, PyAny>) -> Option<NodeId> {
     object.cast::<PyString>().ok()?.to_str().ok()?.parse().ok()
 }

@@ -96,6 +96,7 @@ fn in_name(byte: u8) -> bool {
 impl FromStr for NodeId {
     type Err = Error;
 
+    #[inline]
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.as_bytes();
         let mut id = [0; 16];
