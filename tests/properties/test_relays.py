@@ -61,7 +61,7 @@ candidates = st.sampled_from(
 generations = st.one_of(st.integers(0, 5), st.sampled_from([-1, 2**31 - 1, 2**31, 1.0, "1", None]))
 transports = st.sampled_from(["p", "p", "p", "q", "", "x" * 129, "é", "\x00"])
 ids = st.one_of(
-    st.none(), st.integers(0, 9), st.sampled_from([2**63 - 1, 2**64, -1, "a", "x" * 65, 1.5, True])
+    st.none(), st.integers(0, 9), st.sampled_from([2**63 - 1, 2**63, 2**64, -1, "a", "x" * 65, 1.5, True])
 )
 
 offers = st.fixed_dictionaries(

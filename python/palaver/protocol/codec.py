@@ -15,13 +15,13 @@ from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw, Struct
 
 from palaver.core import is_sound_sdp, json_shape
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.events import Event
 from palaver.protocol.frames import BINARY, TEXT, data_frame
-from palaver.protocol.request import AnyRequest, Envelope, Identified, Refused, Request, WideEnvelope
+from palaver.protocol.request import AnyRequest, Envelope, Identified, Refused, Request, WideEnvelope, is_id
 from palaver.protocol.text import find_fault, is_clean
 from palaver.protocol.types import Params
 
@@ -29,9 +29,6 @@ MAX_NESTING: Final = 32
 MAX_BATCH: Final = 32
 MAX_SEALED: Final = 16 * 1024
 """Bytes of an SDP that is passed on without being decoded. Nearly all are smaller."""
-
-MAX_ID: Final = 2**64 - 1
-"""The largest integer that both encodings can write; a client in JavaScript stays below 2**53 by itself."""
 
 P = TypeVar("P", bound=Params)
 
@@ -177,14 +174,14 @@ class Codec(ABC):
             envelope: Envelope = self._decode(message, WideEnvelope)
         except (msgspec.DecodeError, RecursionError, ValueError):  # ValueError: more digits than Python reads
             return None
-        return envelope if isinstance(envelope.id, int) and 0 <= envelope.id <= MAX_ID else None
+        return envelope if is_id(envelope.id) else None
 
     def _id_of(self, message: bytes) -> int | str | None:
         try:
-            found = self._decode(message, Identified).id
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found: int | str = self._decode(message, Identified).id
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
             return None
-        return None if found is UNSET else found
+        return found if is_id(found) else None
 
     def _decode_params(self, data: bytes, kind: type[P]) -> P:
         decoder = self._decoders.get(kind)

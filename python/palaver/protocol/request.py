@@ -11,7 +11,10 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
 from palaver.protocol.methods.transport import PeerAnswer, PeerOffer
 
-Id = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[str, Meta(max_length=64)]
+MAX_ID: Final = 2**64 - 1
+"""The largest integer that both encodings can write; a client in JavaScript stays below 2**53 by itself."""
+MAX_ID_LENGTH: Final = 64
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[str, Meta(max_length=MAX_ID_LENGTH)]
 """An id as nearly all are; msgspec checks bounds within 63 bits only, what is above is read as a wide envelope."""
 TraceParent = Annotated[str, Meta(max_length=64)]
 
@@ -61,6 +64,13 @@ class Envelope(Struct, frozen=True):
     traceparent: TraceParent | UnsetType = UNSET
 
 
+def is_id(id: int | str | UnsetType) -> bool:
+    """Whether this is an id that a request may have."""
+    if isinstance(id, int):
+        return 0 <= id <= MAX_ID
+    return isinstance(id, str) and len(id) <= MAX_ID_LENGTH
+
+
 class WideEnvelope(Envelope, frozen=True):
     """One whose id may be larger, or none that is allowed."""
 
@@ -68,9 +78,9 @@ class WideEnvelope(Envelope, frozen=True):
 
 
 class Identified(Struct):
-    """What is read of a request that is refused."""
+    """What is read of a request that is refused; its id may be none that is allowed."""
 
-    id: Id | UnsetType = UNSET
+    id: int | str | UnsetType = UNSET
 
 
 class Refused(Struct):

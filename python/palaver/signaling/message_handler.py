@@ -156,7 +156,7 @@ class SignalingMessageHandler:
         self, caller: Caller, codec: Codec, request: Request | Envelope, size: int, batch: _Batch | None
     ) -> None:
         now = self._clock()
-        if type(request) is Envelope:
+        if isinstance(request, Envelope):
             message = Message(caller, codec, request.method, request.id, now, size, raw=request.params)
         else:
             message = Message(caller, codec, request.method, request.id, now, size, request.params)

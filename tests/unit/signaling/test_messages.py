@@ -176,6 +176,20 @@ def test_a_reused_request_id_is_answered_again(stage: Stage) -> None:
         assert send(client, '{"jsonrpc":"2.0","id":1,"method":"heartbeat","params":{"t":1}}')["id"] == 1
 
 
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("id", [2**63, 2**64 - 1])
+def test_an_id_of_64_bits_is_as_good_as_any(stage: Stage, id: int, binary: bool) -> None:
+    client = stage.enter("alice", binary=binary)
+    codec = msgspec.msgpack if binary else msgspec.json
+    beat = {"jsonrpc": "2.0", "id": id, "method": "heartbeat", "params": {"t": 1}}
+    client.receive(codec.encode(beat))
+    assert client.replies.pop(id)["result"]["t"] == 1
+    client.receive(codec.encode([beat, {**beat, "id": 1, "params": {"t": "x"}}]))
+    assert client.replies.pop(id)["result"]["t"] == 1
+    client.receive(codec.encode({**beat, "jsonrpc": "1.0"}))
+    assert client.replies[id]["error"]["code"] == -32600
+
+
 def test_what_came_behind_the_message_that_closes_is_not_looked_at(stage: Stage) -> None:
     client = stage.enter("alice")
     client.receive(*[b'{"jsonrpc":"2.0","id":7,"method":"nothing","params":{}}'] * 30)
