@@ -61,7 +61,8 @@ class Ruling(Struct, frozen=True):
             return False
         if self.token_id:
             return self.token_id == claims.token_id
-        return claims.issued_at is None or claims.issued_at < (self.before or 0)
+        # A token that a node made from another is as old as that one, or a refresh would outrun the revocation.
+        return claims.decided_at is None or claims.decided_at < (self.before or 0)
 
     def joined_with(self, later: Ruling) -> Ruling:
         """Itself, or made as long and as strict as a later one of the same subject; its id and its beginning stay."""

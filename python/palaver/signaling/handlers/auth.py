@@ -110,6 +110,12 @@ class AuthHandler:
         if session.claims is not claims:
             self._take(session, claims)
 
+    def check_standing(self, claims: Claims, room: str | None) -> None:
+        """Raises ProtocolError token_revoked or banned, as a join of the room would; without one, of the token's room."""
+        where, now = room or claims.grants.room, self._wall()
+        self._rulings.check_token(claims, now, where)
+        self._rulings.check_ban(claims.identity, where, now)
+
     # --- the verbs ---
 
     def auth(self, message: Message, params: Auth) -> AuthResult:
@@ -164,10 +170,11 @@ class AuthHandler:
             newer = self.claims_of(message, params.token)
             if session.room_id is not None and not newer.grants.admits(session.room_id):
                 raise ProtocolError("forbidden", "the token is not for the room that you are in", need="room")
+            self.check_standing(newer, session.room_id)
             self.accept(message.caller, newer)
         else:
             assert session.claims is not None, "admission lets only authenticated sessions here"
-            self._check_standing(session, session.claims)
+            self.check_standing(session.claims, session.room_id)
             fresh = self._verifier.reissue(session.claims)
             if fresh is None:
                 raise ProtocolError("forbidden", "this node cannot sign for your key: bring a token")
@@ -191,12 +198,6 @@ class AuthHandler:
 
     def _count(self, outcome: str) -> None:
         self.tokens[outcome] = self.tokens.get(outcome, 0) + 1
-
-    def _check_standing(self, session: SignalingSession, claims: Claims) -> None:
-        """Raises ProtocolError token_revoked or banned."""
-        self._rulings.check_token(claims, self._wall(), session.room_id or "")
-        if session.room_id is not None:
-            self._rulings.check_ban(claims.identity, session.room_id, self._wall())
 
     def _take(self, session: SignalingSession, claims: Claims) -> None:
         session.claims = claims
@@ -222,7 +223,7 @@ class AuthHandler:
         if claims is None or room is None or participant is None:
             return
         try:
-            self._check_standing(session, claims)
+            self.check_standing(claims, room.id)
         except ProtocolError as error:
             code = CloseCode.BANNED if error.reason == "banned" else CloseCode.BAD_TOKEN
             sink = session.sink

@@ -65,6 +65,8 @@ class Authentication(Protocol):
 
     def accept(self, caller: Caller, claims: Claims) -> None: ...
 
+    def check_standing(self, claims: Claims, room: str | None) -> None: ...
+
 
 class SessionHandler:
     def __init__(
@@ -124,12 +126,13 @@ class SessionHandler:
         if session.state == "joined":
             if session.room_id != params.room:
                 raise ProtocolError("wrong_state", "leave the room that you are in first")
+            self._auth.check_standing(claims, params.room)
             self._auth.accept(message.caller, claims)
             room, participant = message.seat
             message.work = len(room.participants) + len(room.producers)
             return self._snapshot(room, participant)
         if params.resume is not None:
-            self._check_standing(claims, params.room)
+            self._auth.check_standing(claims, params.room)
             return self._resume(message, claims, params.room, params.resume)
         request = SeatRequest(
             session,
@@ -153,14 +156,12 @@ class SessionHandler:
             return self._join_with_offer(message, request, params, params.offer)
         return self._take_seat(message, request, params)
 
-    def _check_standing(self, claims: Claims, room: str) -> None:
-        """Raises ProtocolError token_revoked or banned: rulings may be younger than the token's verification."""
-        self._rulings.check_token(claims, self._wall(), room)
-        self._rulings.check_ban(claims.identity, room, self._wall())
-
     def _check(self, request: SeatRequest, params: Join, now: float) -> None:
-        """Raises what `_take_seat` would run into; after it, taking the seat cannot fail."""
-        self._check_standing(request.claims, request.room)
+        """Raises what `_take_seat` would run into; after it, taking the seat cannot fail.
+
+        Rulings may be younger than the token's verification.
+        """
+        self._auth.check_standing(request.claims, request.room)
         if _size(request.all_attributes) > MAX_ATTRIBUTES:
             raise ProtocolError(
                 "too_large", f"attributes have at most {MAX_ATTRIBUTES} bytes as JSON", path="$.attributes"
