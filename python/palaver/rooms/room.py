@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Literal
 
-from palaver.core import RelayRun
 from palaver.protocol import events
-from palaver.protocol.codec import JSON, Codec
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.events import Event
 from palaver.protocol.methods.session import RoomHead
 from palaver.protocol.types import Encoding, Role, Source
 from palaver.rooms.demotions import Demotions
 from palaver.rooms.faults import Faults
 from palaver.rooms.knocks import Knocks
 from palaver.rooms.lock import RoomLock
-from palaver.rooms.log import Entry, RoomLog
+from palaver.rooms.log import RoomLog
 from palaver.rooms.media import Consumer, MediaOrders, Producer, TransportHandle, WebRtcTransport
 from palaver.rooms.mutes import Mutes
 from palaver.rooms.observer import Observation, Observer
@@ -24,7 +21,7 @@ from palaver.rooms.participant import Participant
 from palaver.rooms.peer_links import PeerLinks
 from palaver.rooms.producers import Producers
 from palaver.rooms.role import Grants
-from palaver.rooms.session import Sink
+from palaver.rooms.telling import Telling
 from palaver.rooms.timers import Timer, Timers
 
 LeaveReason = Literal["left", "timeout", "kicked", "replaced", "closed"]
@@ -32,10 +29,10 @@ RoomTimer = Literal["empty", "end", "log"]
 """When the room goes, some time after the last has left, and at the end of its own time; when old events go."""
 
 
-class Room:
+class Room(Telling):
     """All of one room. Not thread-safe: it belongs to one loop.
 
-    `tell` only notes an event; call `deliver` once the request's reply has been sent.
+    Its verbs only note the events; call `deliver` once the request's reply has been sent.
     """
 
     def __init__(
@@ -44,17 +41,16 @@ class Room:
         log: RoomLog,
         faults: Faults,
         timers: Timers,
-        on_change: Callable[[Room], None],
+        on_change: Callable[[Telling], None],
         observer: Observer | None = None,
     ) -> None:
+        super().__init__(log, on_change)
         self.id = id
-        self.log = log
         self.faults = faults
         self.session_timers = timers
         """Those of all sessions."""
         self.version = 1
         self.attributes: dict[str, str] = {}
-        self.participants: dict[str, Participant] = {}
         self.peer_of: dict[str, str] = {}
         """Identity → peer."""
         self.producers = Producers()
@@ -66,8 +62,6 @@ class Room:
         self.timers: dict[RoomTimer, Timer] = {}
         self.media: MediaOrders | None = None
         self.media_node = ""
-        self._pending: list[Entry] = []
-        self._on_change = on_change
         self._observer = observer
 
     def cancel_timer(self, what: RoomTimer) -> None:
@@ -78,82 +72,6 @@ class Room:
     @property
     def head(self) -> RoomHead:
         return RoomHead(self.id, self.log.epoch, self.lock is not None, self.attributes, self.version)
-
-    def visible_participants(self) -> list[Participant]:
-        return [each for each in self.participants.values() if not each.grants.hidden]
-
-    def is_visible(self, entry: Entry, participant: Participant) -> bool:
-        """Whether an event is meant for this participant."""
-        peer, to, event = participant.peer, entry.to, entry.event
-        if isinstance(to, str):
-            return peer == to
-        if peer == entry.but:
-            return False
-        if (
-            event is not None
-            and event.of_producers
-            and participant.subscribe == "none"
-            and not participant.cares_for(event)
-        ):
-            return False
-        return to is None or peer in to
-
-    # --- telling ---
-
-    def tell(self, event: Event, *, to: Container[str] | str | None = None, but: str | None = None) -> None:
-        """Appends an event for all, for one peer or some, or for all `but` one. It is the log's next entry."""
-        codec: Codec = JSON
-        if type(to) is str:
-            target = self.participants.get(to)
-            if target is not None:
-                codec = target.session.codec
-        pending = self._pending
-        if not pending:
-            self._on_change(self)
-        pending.append(self.log.append(event, to, but, codec))
-
-    def pass_on(self, run: RelayRun, sender: str, receiver: Participant, sink: Sink) -> None:
-        """Sends a peer at once what another passes on to it: the log's next entries. `sink` is its socket, and speaks JSON."""
-        if self._pending:
-            self.deliver()
-        session, log = receiver.session, self.log
-        frames = log.append_run(run, sender, receiver.peer, session.last_seq)
-        session.last_seq = log.seq
-        sink.send_frame(frames, False, len(run))
-
-    def deliver(self) -> None:
-        """Sends the noted events to those who are here, in order."""
-        pending, self._pending = self._pending, []
-        for entry in pending:
-            to = entry.to
-            if type(to) is str:
-                target = self.participants.get(to)
-                if target is not None:
-                    target.session.push(entry)
-            else:
-                told, but = to is None, entry.but
-                for participant in self.participants.values():
-                    # Nearly everybody of a large room is told without a call: 0.1 µs for each.
-                    if (
-                        participant.peer != but
-                        if told and participant.subscribe == "auto"
-                        else self.is_visible(entry, participant)
-                    ):
-                        participant.session.push(entry)
-                entry.settle()
-
-    def forget_seen(self) -> None:
-        """Forgets the events that nobody may ask for again. O(participants), so only once there are as many events."""
-        if len(self.log) >= len(self.participants):
-            self.log.trim(min((each.session.seq_done for each in self.participants.values()), default=0))
-
-    def shown(self, by: str) -> str:
-        """Who did something, as the others are told: a hidden participant is nobody they know."""
-        actor = self.participants.get(by)
-        return "hidden" if actor is not None and actor.hidden else by
-
-    def tell_moderators(self, event: Event) -> None:
-        self.tell(event, to=frozenset(p.peer for p in self.participants.values() if p.is_moderator))
 
     # --- administration ---
 

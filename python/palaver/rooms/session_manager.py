@@ -19,6 +19,7 @@ from palaver.rooms.participant import Participant
 from palaver.rooms.role import Claims
 from palaver.rooms.room import LeaveReason, Room
 from palaver.rooms.session import SignalingSession, Sink
+from palaver.rooms.telling import Telling
 from palaver.rooms.timers import Timers
 from palaver.settings import LimitSettings, RoomSettings
 
@@ -73,7 +74,7 @@ class SessionManager:
         self._epoch = 0
         """Of the room that was opened last. One number for all: a room that ends leaves nothing behind to count in."""
         self._tickets: dict[str, SignalingSession] = {}
-        self._changed: list[Room] = []
+        self._changed: list[Telling] = []
         self.timers = Timers()
         self.faults = Faults(self.timers, clock, entropy)
 
