@@ -93,15 +93,16 @@ class Participant:
 
     @property
     def effective_grants(self) -> dict[str, Any]:
-        """What it may do with its role: an observer publishes nothing, a moderator administers."""
+        """What it may do with its role: an observer or who is hidden publishes nothing, a moderator administers."""
         grants: dict[str, Any] = msgspec.to_builtins(self.grants)
-        if self.role == "observer":
+        if self.role == "observer" or self.hidden:
             grants["canPublish"] = grants["canPublishData"] = False
         grants["roomAdmin"] = self.is_moderator
         return grants
 
     @property
     def hidden(self) -> bool:
+        """Whether the others know nothing of it; the same for all of its stay."""
         return self.grants.hidden
 
     @property

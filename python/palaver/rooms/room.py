@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from msgspec.structs import replace
+
 from palaver.protocol import events
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.session import RoomHead
@@ -105,11 +107,19 @@ class Room(Telling):
         return True
 
     def set_grants(self, participant: Participant, grants: Grants) -> None:
-        """Takes the grants of a newer token; producers that it does not allow are closed."""
-        participant.grants = grants
+        """Takes the grants of a newer token; producers and consumers that it does not allow are closed.
+
+        Whether the others see the participant stays as it was: they cannot be told of somebody in mid-stay, nor forget them.
+        """
+        grants = participant.grants = replace(grants, hidden=participant.hidden)
         for producer in list(participant.producers.values()):
             if not grants.may_publish(producer.source):
                 self.close_producer(producer, by="", reason="grants")
+        if not grants.can_subscribe:
+            for consumer in list(participant.consumers.values()):
+                self.close_consumer(participant, consumer)
+                closed = events.ConsumerClosed(consumer.id, consumer.producer, "grants")
+                self.tell(closed, to=participant.peer)
 
     # --- presence ---
 
