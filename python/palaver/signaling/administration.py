@@ -29,7 +29,7 @@ class Principal(Struct, frozen=True):
 
     identity: str
     peer: str
-    """As the others are told (`by`)."""
+    """What the others are told (`by`) comes of it: that of a hidden participant is shown to nobody (Room.shown)."""
     rank: int
     """They act on those below."""
     room: str = ""
@@ -41,8 +41,7 @@ OPERATOR: Final = Principal("operator", "operator", OPERATOR_RANK)
 
 
 def participant_as_principal(participant: Participant) -> Principal:
-    shown = "hidden" if participant.hidden else participant.peer
-    return Principal(participant.identity, shown, participant.rank, participant.grants.room)
+    return Principal(participant.identity, participant.peer, participant.rank, participant.grants.room)
 
 
 class Administration:
@@ -210,7 +209,7 @@ class Administration:
         sink = target.session.sink
         known = actor is OPERATOR or actor.peer in room.participants
         by = actor.peer if known else "hidden"  # nobody whom this room knows
-        room.tell(events.YouKicked(by, reason, ban_id), to=target.peer)
+        room.tell(events.YouKicked(room.shown(by), reason, ban_id), to=target.peer)
         self._sessions.end(target.session, "kicked", by=by)
         if sink is not None:
             sink.close(CloseCode.KICKED if ban_id is None else CloseCode.BANNED, reason or "kicked")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plane import Client, Refusal, Stage
+from harness.plane import SDP, Client, Refusal, Stage
 from palaver.protocol.types import Role
 
 
@@ -54,3 +54,39 @@ def test_who_may_not_subscribe_any_more_loses_its_consumers(stage: Stage) -> Non
     bob.call("refreshToken", token=stage.token("bob", canSubscribe=False))
     assert bob.take() == [{"event": "consumerClosed", "id": "c", "producer": "mic", "reason": "grants"}]
     assert alice.take() == [{"event": "producerWanted", "id": "mic", "layers": []}]
+
+
+def test_who_is_hidden_is_nobodys_peer(stage: Stage) -> None:
+    alice, ghost = stage.enter("alice"), enter_hidden(stage)
+    link = {"transport": "p", "generation": 1}
+    for method, more in (
+        ("sdpOffer", {"direction": "p2p", "sdp": SDP}),
+        ("sdpAnswer", {"sdp": SDP}),
+        ("iceCandidate", {"candidates": ["c"]}),
+        ("iceRestart", {}),
+    ):
+        with pytest.raises(Refusal, match="forbidden"):
+            ghost.call(method, to=alice.peer, **link, **more)
+        with pytest.raises(Refusal, match="not_found"):
+            alice.call(method, to=ghost.peer, **link, **more)
+    assert alice.take() == ghost.take() == []
+
+
+def test_a_trace_of_who_is_hidden_names_nobody(stage: Stage) -> None:
+    doctor, ghost = stage.connect(), enter_hidden(stage)
+    doctor.join(token=stage.token("doctor", diag=True))
+    doctor.call("traceEvent", subscribe=["*"])
+    ghost.call("traceEvent", name="mark", t=1)
+    assert [each["peer"] for each in doctor.take("trace")] == ["hidden"]
+
+
+def test_a_hidden_moderator_has_the_reply_and_not_the_event(stage: Stage) -> None:
+    alice, ghost = stage.enter("alice"), enter_hidden(stage, role="owner")
+    ghost.call("lockRoom")
+    ghost.call("unlockRoom")
+    assert ghost.take() == []
+    ghost.call("kickUser", peer=alice.peer, reason="noise")
+    assert [each.get("by") for each in alice.take()] == ["hidden"] * 3
+    assert ghost.take("peerLeft") == [
+        {"event": "peerLeft", "peer": alice.peer, "reason": "kicked", "by": "hidden"}
+    ]

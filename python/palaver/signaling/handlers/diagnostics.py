@@ -89,9 +89,8 @@ class DiagnosticsHandler:
             and not each.traces[0].isdisjoint({params.name, "*"})
         )
         if listening:
-            told = events.Trace(
-                participant.peer, params.name, params.t, params.attributes or {}, params.traceparent
-            )
+            peer = room.shown(participant.peer)
+            told = events.Trace(peer, params.name, params.t, params.attributes or {}, params.traceparent)
             room.tell(told, to=listening)
         return Empty()
 

@@ -293,8 +293,10 @@ class TransportHandler:
     def _peer(self, room: Room, participant: Participant, to: str | None) -> Participant:
         if to is None:
             raise ProtocolError("invalid_params", "a peer-to-peer message names its peer", path="$.to")
+        if participant.hidden:
+            raise ProtocolError("forbidden", "who is hidden is nobody's peer", need="hidden")
         other = room.participants.get(to)
-        if other is None or other is participant:
+        if other is None or other is participant or other.hidden:
             raise ProtocolError("not_found", "there is no such peer in this room", path="$.to")
         sink = other.session.sink
         if sink is not None and sink.is_slow:  # or a sender could fill the queue of one on a slow network
