@@ -22,7 +22,7 @@ def microphone(client: Client, id: str = "mic", source: str = "microphone", **mo
 def test_a_muted_microphone_does_not_come_back_by_closing_rejoining_or_another_source(stage: Stage) -> None:
     moderator, bob = stage.enter("mo", role="moderator"), stage.enter("bob")
     microphone(bob)
-    moderator.call("mute", target={"peer": bob.peer})
+    moderator.call("mute", target={"peer": bob.peer, "source": "microphone"})
     bob.call("closeProducer", id="mic")
     assert microphone(bob)["paused"] is True
     again = stage.enter("bob")

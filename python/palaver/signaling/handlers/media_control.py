@@ -12,9 +12,6 @@ from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.media_control import (
     MediaError,
     MediaErrorResult,
-    Mute,
-    MuteResult,
-    MuteTarget,
     NetworkQuality,
     NetworkQualityResult,
     Stats,
@@ -28,16 +25,12 @@ from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SessionManager
 from palaver.rooms.statistics import Measured
 from palaver.settings import LiveSettings
-from palaver.signaling.admission import require_moderator
 from palaver.signaling.message import Message
+from palaver.signaling.muting import mute, unmute
 from palaver.signaling.router import Verb
 from palaver.signaling.stream_router import StreamRouter
 
 log = logging.getLogger(__name__)
-
-PRIVATE: Final = frozenset({"microphone", "camera"})
-"""Sources that nobody opens for another: lifting a mute leaves them paused by their owner, who is asked."""
-
 
 NOT_OURS: Final = frozenset(
     {
@@ -68,8 +61,8 @@ class MediaControlHandler:
     @property
     def routes(self) -> Mapping[str, Verb]:
         return {
-            "mute": self.mute,
-            "unmute": self.unmute,
+            "mute": mute,
+            "unmute": unmute,
             "networkQuality": self.quality,
             "videoStats": partial(self.stats, "video"),
             "audioStats": partial(self.stats, "audio"),
@@ -182,114 +175,3 @@ class MediaControlHandler:
             ("ice_restart", "turn_tls", "rejoin") if turn else ("ice_restart", "rejoin")
         )
         return ladder[min(len(failures), len(ladder)) - 1]
-
-    # --- mute ---
-
-    def mute(self, message: Message, params: Mute) -> MuteResult:
-        room, actor = message.seat
-        affected = 0
-        for owner, producers in self._targets(message, params.target, muting=True).items():
-            own = owner is actor
-            muted = [
-                each for each in producers if not (each.paused_by_self if own else each.paused_by_moderator)
-            ]
-            for producer in muted:
-                if own:
-                    affected += room.set_paused(producer, by=actor.peer, self_bit=True)
-                else:
-                    room.mutes.mute(owner.identity, producer.source)
-                    affected += room.set_paused(producer, by=actor.peer, moderator_bit=True)
-            self._tell(room, actor, owner, muted, events.MediaMuted)
-            if muted and not own:
-                told = events.YouMuted(room.shown(actor.peer), [each.id for each in muted])
-                room.tell(told, to=owner.peer)
-        return MuteResult(affected, 0)
-
-    def unmute(self, message: Message, params: Mute) -> MuteResult:
-        """Lifts the mute. Another's microphone or camera does not open by that: its owner is asked to."""
-        room, actor = message.seat
-        affected = asked = 0
-        for owner, producers in self._targets(message, params.target, muting=False).items():
-            own, moderates = owner is actor, actor.is_moderator
-            lifted = [
-                each
-                for each in producers
-                if (own and each.paused_by_self) or (moderates and each.paused_by_moderator)
-            ]
-            for producer in lifted:
-                if moderates:
-                    room.mutes.unmute(owner.identity, producer.source)
-                closed = not own and (producer.paused_by_self or producer.source in PRIVATE)
-                affected += room.set_paused(
-                    producer, by=actor.peer, self_bit=closed, moderator_bit=False if moderates else None
-                )
-            self._tell(room, actor, owner, lifted, events.MediaUnmuted)
-            waiting = [each.id for each in producers if each.paused_by_self]
-            if waiting and not own:
-                room.tell(events.YouUnmuteRequested(room.shown(actor.peer), waiting), to=owner.peer)
-                asked += 1
-        return MuteResult(affected, asked)
-
-    def _tell(
-        self,
-        room: Room,
-        actor: Participant,
-        owner: Participant,
-        producers: list[Producer],
-        kind: type[events.MediaMuted] | type[events.MediaUnmuted],
-    ) -> None:
-        """Tells those not involved, of each producer only those who may know of it."""
-        others = frozenset(room.participants) - {actor.peer, owner.peer}
-        audiences: dict[frozenset[str], list[str]] = {}
-        for producer in producers:
-            audience = room.audience_of(producer)
-            audiences.setdefault(others if audience is None else others & audience, []).append(producer.id)
-        for audience, ids in audiences.items():
-            if audience:
-                room.tell(kind(owner.peer, ids, room.shown(actor.peer)), to=audience)
-
-    def _targets(
-        self, message: Message, target: str | MuteTarget, muting: bool
-    ) -> dict[Participant, list[Producer]]:
-        """Whose producers are meant. A mute of all is remembered by the room, for those who come later."""
-        room, actor = message.seat
-        if isinstance(target, str):
-            return {actor: list(actor.producers.values())}
-        named = [target.peer is not None, target.producer is not None, target.all_except is not None]
-        if sum(named) != 1:
-            raise ProtocolError(
-                "invalid_params", "a target is one of peer, producer, allExcept", path="$.target"
-            )
-        if target.producer is not None:
-            producer = room.find_producer(actor, target.producer)
-            if producer is None:
-                raise ProtocolError("not_found", "there is no such producer", path="$.target.producer")
-            self._check(actor, producer.peer)
-            return {room.participants[producer.peer]: [producer]}
-        if target.peer is not None:
-            owner = room.participants.get(target.peer)
-            if owner is None:
-                raise ProtocolError("not_found", "there is no such peer", path="$.target.peer")
-            self._check(actor, owner.peer)
-            return {owner: self._of_source(owner, target)}
-        require_moderator(actor)
-        message.work = len(room.participants) + len(room.producers)
-        peers = {*(target.all_except or ())}
-        excepted = {each.identity for each in room.participants.values() if each.peer in peers} | peers
-        if muting:
-            excepted.add(actor.identity)
-            room.mutes.mute_all(target.source, excepted)
-        else:
-            room.mutes.unmute_all(target.source)
-        return {
-            owner: self._of_source(owner, target)
-            for owner in room.participants.values()
-            if owner.identity not in excepted
-        }
-
-    def _of_source(self, owner: Participant, target: MuteTarget) -> list[Producer]:
-        return [each for each in owner.producers.values() if target.source in (None, each.source)]
-
-    def _check(self, actor: Participant, owner: str) -> None:
-        if owner != actor.peer:
-            require_moderator(actor)
