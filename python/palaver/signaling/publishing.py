@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from palaver.protocol.errors import ProtocolError
-from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult
+from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult, OwnProducer
 from palaver.protocol.methods.session import JoinOffer
 from palaver.protocol.types import Kind, Source
 from palaver.rooms.media import Producer, WebRtcTransport
@@ -125,6 +125,28 @@ class Publishing:
         if media is not None:
             handle = room.handle(owner, producer.transport)
             media.produce(handle, producer.media_id, producer.kind, producer.mid, producer.paused)
-        limits = {"producers": self._settings.limits.producers_per_peer}
-        producer.first_result = CreateProducerResult(producer.id, producer.paused, producer.encodings, limits)
+        producer.first_result = CreateProducerResult(
+            producer.id, producer.paused, producer.encodings, self._shown_limits()
+        )
         return producer.first_result
+
+    def own(self, owner: Participant) -> list[OwnProducer]:
+        """What a participant sends, as its creation was answered, but up to date: oldest first."""
+        return [
+            OwnProducer(
+                each.id,
+                each.paused,
+                each.encodings,
+                self._shown_limits(),
+                transport=each.transport,
+                kind=each.kind,
+                source=each.source,
+                paused_by=each.bits,
+                label=each.label,
+                mid=each.mid,
+            )
+            for each in owner.producers.values()
+        ]
+
+    def _shown_limits(self) -> dict[str, int]:
+        return {"producers": self._settings.limits.producers_per_peer}

@@ -38,6 +38,22 @@ class CreateProducerResult(Result):
     limits: dict[str, int]
 
 
+class PauseBits(Result):
+    self: bool
+    moderator: bool
+
+
+class OwnProducer(CreateProducerResult, kw_only=True):
+    """One's own producer in a snapshot: what its creation was answered with, as it is now."""
+
+    transport: str
+    kind: Kind
+    source: Source
+    paused_by: PauseBits
+    label: str = ""
+    mid: str | None = None
+
+
 class CloseProducer(Params):
     id: Name
     reason: Text = ""
@@ -49,11 +65,6 @@ class ById(Params):
 
 class Changed(Result):
     changed: bool
-
-
-class PauseBits(Result):
-    self: bool
-    moderator: bool
 
 
 class PauseProducerResult(Result):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
-from palaver.protocol.methods.producer import CreateProducer, ProducerInfo
+from palaver.protocol.methods.producer import CreateProducer, OwnProducer, ProducerInfo
 from palaver.protocol.types import (
     Attributes,
     Clock,
@@ -67,6 +67,7 @@ class You(Result):
     identity: str
     role: Role
     grants: dict[str, Any]
+    producers: Annotated[list[OwnProducer], Meta(description="One's own, oldest first.")]
 
 
 class PeerInfo(Result):

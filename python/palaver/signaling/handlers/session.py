@@ -189,10 +189,9 @@ class SessionHandler:
         message.corks = True
         room = participant.session.room
         assert room is not None, "create_or_join gave it"
-        result = self._snapshot(room, participant)
         for producer in params.producers:
             self._publishing.create(room, participant, producer)
-        return result
+        return self._snapshot(room, participant)
 
     async def _join_with_offer(
         self, message: Message, request: SeatRequest, params: Join, offer: JoinOffer
@@ -252,7 +251,13 @@ class SessionHandler:
                 self._settings.gateway.ping_ms,
                 self._settings.rooms.grace_ms,
             ),
-            you=You(participant.peer, participant.identity, participant.role, participant.effective_grants),
+            you=You(
+                participant.peer,
+                participant.identity,
+                participant.role,
+                participant.effective_grants,
+                self._publishing.own(participant),
+            ),
             room=room.head,
             peers=[each.info for each in room.visible_participants() if each is not participant],
             producers=[each.info for each in room.producers_for(participant)],
