@@ -52,6 +52,7 @@ class Room(Telling):
         self.session_timers = timers
         """Those of all sessions."""
         self.version = 1
+        """Rises with whatever roomInfo shows. Whoever opens the room sets where it begins."""
         self.attributes: dict[str, str] = {}
         self.peer_of: dict[str, str] = {}
         """Identity → peer."""
@@ -138,6 +139,14 @@ class Room(Telling):
                 participant.attributes,
             )
             self.tell(joined, but=participant.peer)
+
+    def show_suspended(self, participant: Participant) -> None:
+        """Tells that a participant lost its socket, or is back."""
+        self.version += 1
+        if not participant.hidden:
+            lost = participant.session.suspended_shown
+            kind = events.PeerSuspended if lost else events.PeerResumed
+            self.tell(kind(participant.peer), but=participant.peer)
 
     def remove(self, participant: Participant, reason: LeaveReason, by: str | None = None) -> None:
         """Takes a participant and all that is theirs out of the room."""

@@ -8,7 +8,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from palaver.protocol import events
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.types import Role
@@ -73,6 +72,8 @@ class SessionManager:
         self._owner = owner
         self._epoch = 0
         """Of the room that was opened last. One number for all: a room that ends leaves nothing behind to count in."""
+        self._version = 0
+        """The highest that a room had which has ended; likewise."""
         self._tickets: dict[str, SignalingSession] = {}
         self._changed: list[Telling] = []
         self.timers = Timers()
@@ -168,8 +169,7 @@ class SessionManager:
         self._new_ticket(session)
         if session.suspended_shown:
             session.suspended_shown = False
-            if not session.participant.hidden:
-                session.room.tell(events.PeerResumed(session.participant.peer), but=session.participant.peer)
+            session.room.show_suspended(session.participant)
         missed = self._missed(session, session.room, session.participant, last_seq)
         session.last_seq = session.room.log.seq
         session.corked = True
@@ -208,8 +208,7 @@ class SessionManager:
         room, participant = session.room, session.participant
         assert room is not None and participant is not None, "its timer ends with its seat"
         session.suspended_shown = True
-        if not participant.hidden:
-            room.tell(events.PeerSuspended(participant.peer), but=participant.peer)
+        room.show_suspended(participant)
 
     def end(self, session: SignalingSession, reason: LeaveReason, by: str | None = None) -> None:
         """Ends a session in whatever state it is; its participant leaves the room, an empty room goes after a while."""
@@ -243,6 +242,8 @@ class SessionManager:
         epoch = self._epoch = max(epoch, self._epoch + 1)
         log = RoomLog(epoch, self.limits.log_events, self.limits.log_bytes)
         room = self.rooms[id] = Room(id, log, self.faults, self.timers, self._changed.append, self._observer)
+        # Above all that a room of this name had before; over a restart the epoch sees to that.
+        room.version = max(epoch, self._version + 1)
         if self._observer is not None:
             self._observer(Observation("room_started", id, epoch))
         if self.settings.max_seconds:
@@ -265,6 +266,7 @@ class SessionManager:
         for what in ("empty", "end", "log"):
             room.cancel_timer(what)
         del self.rooms[room.id]
+        self._version = max(self._version, room.version)
         if self._observer is not None:
             self._observer(Observation("room_finished", room.id, room.log.epoch, reason=reason))
 

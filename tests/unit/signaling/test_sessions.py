@@ -380,3 +380,27 @@ def test_messagepack_speaks_the_same_protocol(stage: Stage) -> None:
     alice.call("createProducer", id="cam", transport="t", kind="video", source="camera")
     again.resume(bob)
     assert [each["event"] for each in again.take()] == ["producerAdded"]
+
+
+def test_what_room_info_calls_unchanged_is_unchanged(stage: Stage) -> None:
+    alice, bob = stage.enter("alice"), stage.enter("bob")
+    version = alice.call("roomInfo")["version"]
+    assert alice.call("roomInfo", ifVersion=version) == {"unchanged": True}
+    bob.lose()
+    stage.advance(2)
+    lost = alice.call("roomInfo", ifVersion=version)
+    assert [each.get("suspended", False) for each in lost["peers"]] == [False, True]
+    again = stage.connect(bearer=stage.token("bob"))
+    again.resume(bob)
+    back = alice.call("roomInfo", ifVersion=lost["version"])
+    assert [each.get("suspended", False) for each in back["peers"]] == [False, False]
+
+
+def test_a_version_of_an_earlier_room_of_this_name_is_not_a_later_ones(stage: Stage) -> None:
+    first = stage.enter("alice")
+    before = {first.call("roomInfo")["version"]}
+    for identity in ("bob", "carol"):
+        stage.enter(identity).call("leave")
+        before.add(first.call("roomInfo")["version"])
+    first.call("leave")
+    assert stage.enter("dave").call("roomInfo")["version"] > max(before)
