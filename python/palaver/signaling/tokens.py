@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args
 
 import jwt
 import msgspec
@@ -25,6 +25,15 @@ CACHED_TOKENS: Final = 10_000
 REFUSED_HEADERS: Final = ("crit", "jku", "jwk", "x5u", "x5c")
 _JWS: Final = jwt.PyJWS()
 
+SOURCE_NAMES: Final[dict[str, Source]] = {
+    **{name: name for name in get_args(Source)},
+    "screen_share": "screen",
+    "screen_share_audio": "screenAudio",
+}
+"""As a token may name a source → as the protocol does. LiveKit's token servers say screen_share."""
+SourceName = Literal[Source, "screen_share", "screen_share_audio"]
+assert SOURCE_NAMES.keys() == set(get_args(SourceName))
+
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 
 
@@ -35,7 +44,7 @@ class _Video(Struct, rename="camel"):
     room_list: bool = False
     can_publish: bool | None = None
     can_subscribe: bool | None = None
-    can_publish_sources: Annotated[list[Source], Meta(max_length=8)] | None = None
+    can_publish_sources: Annotated[list[SourceName], Meta(max_length=8)] | None = None
     can_publish_data: bool | None = None
     hidden: bool = False
 
@@ -195,7 +204,9 @@ def _claims(payload: _Payload, key_id: str) -> Claims:
         room_list=video.room_list,
         can_publish=video.can_publish is not False,
         can_subscribe=video.can_subscribe is not False,
-        can_publish_sources=tuple(video.can_publish_sources or ()),
+        can_publish_sources=tuple(
+            dict.fromkeys(map(SOURCE_NAMES.__getitem__, video.can_publish_sources or ()))
+        ),
         can_publish_data=video.can_publish_data is not False,
         hidden=video.hidden,
         chaos=payload.chaos,

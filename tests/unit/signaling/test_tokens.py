@@ -197,3 +197,13 @@ def test_mint_makes_what_verify_takes() -> None:
 def test_a_key_of_another_kind_is_no_secret(text: str) -> None:
     with pytest.raises(SettingsError, match=r"auth\.keys\.k: this is no secret"):
         load_keys(AuthSettings(keys={"k": text}))
+
+
+def test_sources_may_have_the_names_that_livekits_token_servers_give_them() -> None:
+    video = {
+        "roomJoin": True,
+        "canPublishSources": ["microphone", "screen_share", "screen", "screen_share_audio"],
+    }
+    grants = verifier().verify(token(video=video)).grants
+    assert grants.can_publish_sources == ("microphone", "screen", "screenAudio")
+    assert refused(token(video={"canPublishSources": ["unknown"]})) == "token_invalid"
