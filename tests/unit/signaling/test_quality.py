@@ -251,3 +251,20 @@ def test_traces_reach_those_with_diag_who_subscribed(stage: Stage) -> None:
     stage.advance(11)
     alice.call("traceEvent", name="firstFrame", t=14)
     assert doctor.take("trace") == []
+
+
+def test_samples_may_have_the_records_of_webrtc_stats(stage: Stage) -> None:
+    alice = stage.enter("alice")
+    alice.call("createProducer", id="cam", transport="t", kind="video", source="camera")
+    sample = {
+        "type": "outbound-rtp",
+        "active": True,
+        "framesSent": 3,
+        "qualityLimitationDurations": {"none": 1.5, "cpu": 0, "bandwidth": 0, "other": 0},
+        "psnrSum": {"y": 40.5, "u": 41, "v": 42},
+    }
+    alice.call("videoStats", producer="cam", samples=[sample])
+    assert alice.call("videoStats", producer="cam")["stats"] == [sample]
+    for record in ({"none": "long"}, {str(n): n for n in range(33)}, {"none": {"none": 1}}):
+        with pytest.raises(Refusal, match="invalid_params"):
+            alice.call("videoStats", producer="cam", samples=[{"qualityLimitationDurations": record}])

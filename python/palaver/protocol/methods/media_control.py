@@ -53,8 +53,11 @@ class NetworkQualityResult(Result):
     trend: Literal["up", "steady", "down"]
 
 
+StatRecord = Annotated[dict[Name, StatNumber], Meta(max_length=32)]
+"""A record of numbers, as qualityLimitationDurations; the longest that webrtc-stats knows has five."""
 Sample = Annotated[
-    dict[Name, StatNumber | bool | Annotated[str, Meta(max_length=256)] | None], Meta(max_length=128)
+    dict[Name, StatNumber | bool | Annotated[str, Meta(max_length=256)] | StatRecord | None],
+    Meta(max_length=128),
 ]
 """One W3C RTCStats dictionary, in its own names."""
 
