@@ -95,9 +95,9 @@ class PeerCalls:
                     "sdpOffer", transport=TRANSPORT, direction="p2p", to=call.peer, **sdp
                 )
             except RequestRefused as error:
-                if error.reason != "conflict":
+                if error.reason not in ("conflict", "stale_generation"):
                     raise
-                call.yielded = True  # the other's offer wins and is on its way
+                call.yielded = True  # the other's offer wins, or is newer, and is on its way
 
     def _in_turn(self, event: Event, step: Callable[[Event], Any]) -> None:
         """One step for each peer at a time, in the order of the events."""

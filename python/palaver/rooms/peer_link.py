@@ -11,7 +11,10 @@ from palaver.rooms.timers import Timers
 
 
 class PeerLink:
-    """One peer-to-peer connection. At most one offer is open; when two cross (glare), the smaller peer id yields."""
+    """One peer-to-peer connection. At most one offer is open; when two cross (glare), the smaller peer id yields.
+
+    The generation never falls, whoever offers.
+    """
 
     __slots__ = ("_answered", "_early", "_offers", "_timers", "generation", "offerer", "opener", "restarts")
 
@@ -64,12 +67,13 @@ class PeerLink:
                 return "repeat"
             raise ProtocolError("stale_generation", f"your last offer had generation {last}", generation=last)
         glare = self.offerer == receiver
-        if not glare and generation <= self.generation:
+        if glare and receiver > sender:
+            raise ProtocolError("conflict", "the other peer's offer came first, answer it", winner=receiver)
+        # Two offers that cross may have the same generation: neither peer knew of the other's.
+        if generation < self.generation + (not glare):
             raise ProtocolError(
                 "stale_generation", f"the current generation is {self.generation}", generation=self.generation
             )
-        if glare and receiver > sender:
-            raise ProtocolError("conflict", "the other peer's offer came first, answer it", winner=receiver)
         self.take_offer(sender, generation)
         return "glare" if glare else "new"
 

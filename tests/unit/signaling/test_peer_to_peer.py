@@ -109,6 +109,20 @@ def test_in_glare_the_larger_ids_late_offer_voids_the_smaller_ones(pair: tuple[C
     assert answer(smaller, larger) == {}
 
 
+def test_in_glare_the_generation_does_not_fall(pair: tuple[Client, Client]) -> None:
+    smaller, larger = pair
+    offer(smaller, larger, generation=9)
+    with pytest.raises(Refusal, match="stale_generation") as refused:
+        offer(larger, smaller, generation=2)
+    assert refused.value.data["generation"] == 9
+    assert smaller.take() == []
+    assert larger.call("iceRestart", transport="p2p", to=smaller.peer)["generation"] == 10
+    offer(larger, smaller, generation=10)
+    assert smaller.take("transportOffer")[0]["glare"] is True
+    answer(smaller, larger, generation=10)
+    offer(smaller, larger, generation=11)
+
+
 def test_an_answer_needs_an_open_offer_of_its_generation(pair: tuple[Client, Client]) -> None:
     one, two = pair
     with pytest.raises(Refusal, match="wrong_state"):

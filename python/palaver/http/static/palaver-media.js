@@ -328,8 +328,9 @@ export class PeerToPeerCall extends Call {
       link.offerer = true;
       await link.offer({ direction: P2P }, { iceRestart: link.generation > 0 });
     } catch (error) {
-      // Glare: the other's offer wins and is on its way. Gone: its peerLeft is on its way.
-      if (!(error instanceof RequestRefused && ["conflict", "not_found"].includes(error.reason))) throw error;
+      // Glare: the other's offer wins, or is newer, and is on its way. Gone: its peerLeft is on its way.
+      const reasons = ["conflict", "stale_generation", "not_found"];
+      if (!(error instanceof RequestRefused && reasons.includes(error.reason))) throw error;
       link.offerer = false;
     }
   }
