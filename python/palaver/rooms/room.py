@@ -160,7 +160,8 @@ class Room(Telling):
         self.links.close_all_of(participant, self.participants)
         if not participant.hidden:
             self.tell(events.PeerLeft(peer, reason, by and self.shown(by)), but=peer)
-        self.deliver()  # while they still have a seat: what was meant for them reaches them
+        if reason != "left":  # who leaves has the reply, and asks for no more
+            self.deliver_to(participant)
         del self.participants[peer]
         self.forget_seen()
         if self.peer_of.get(participant.identity) == peer:

@@ -59,12 +59,13 @@ class SignalingSession:
     """Per-client data and signaling state.
 
     `last_seq` is the number of the event last sent; the next event carries it as `prev`, so that there is no silent gap.
-    While `corked`, events wait in the room's log: a join's reply goes out before the events that follow it.
+    While `corked`, events wait in the room's log: the reply of a join or a batch goes out before the events that follow it.
     """
 
     __slots__ = (
         "claims",
         "corked",
+        "corked_at",
         "failed_auths",
         "is_joining",
         "joined_seq",
@@ -98,6 +99,8 @@ class SignalingSession:
         self.seq_done = 0
         """Up to this number the log holds nothing that it has not seen: the rest was not for it."""
         self.corked = False
+        self.corked_at = 0
+        """The room's number when the cork went in."""
         self.failed_auths = 0
         self.is_joining = False
         """Whether the media node works on the offer of its join."""
@@ -158,14 +161,19 @@ class SignalingSession:
         elif sink.send_frame(frame, droppable) or not droppable:
             self.last_seq = seq  # what was shed leaves no gap: the next event names the one before it
 
+    def cork(self) -> None:
+        """Keeps events back from now on. What its room has noted must have been delivered."""
+        if self.room is not None:
+            self.corked, self.corked_at = True, self.room.log.seq
+
     def uncork(self) -> None:
         """Sends what came since the cork went in; a log that no longer reaches back is a gap the client must resume over."""
-        self.corked = False
-        if self.room is None or self.participant is None or self.sink is None:
+        was_corked, self.corked = self.corked, False
+        if not was_corked or self.room is None or self.participant is None or self.sink is None:
             return
-        if self.last_seq == self.room.log.seq:
+        if self.corked_at == self.room.log.seq:
             return  # nothing came
-        missed = self.room.log.after(self.last_seq)
+        missed = self.room.log.after(self.corked_at)
         if missed is None:
             self.sink.close(CloseCode.STATE_GAP, "events were lost, resume")
             return

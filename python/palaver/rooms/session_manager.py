@@ -144,7 +144,7 @@ class SessionManager:
         self._new_ticket(session)
         room.add(participant)
         session.last_seq = session.joined_seq = session.seq_seen = session.seq_done = room.log.seq
-        session.corked = True
+        session.cork()
         return participant
 
     def resume(
@@ -172,7 +172,7 @@ class SessionManager:
             session.room.show_suspended(session.participant)
         missed = self._missed(session, session.room, session.participant, last_seq)
         session.last_seq = session.room.log.seq
-        session.corked = True
+        session.cork()
         self.resumes["snapshot" if missed is None else "replayed"] += 1
         return session, missed
 

@@ -85,6 +85,16 @@ class Telling:
                         participant.session.push(entry)
                 entry.settle()
 
+    def deliver_to(self, participant: Participant) -> None:
+        """Sends the noted events to one who is about to go; the others have them in their time."""
+        session = participant.session
+        if session.corked:
+            session.uncork()
+            return
+        for entry in self._pending:
+            if self.is_visible(entry, participant):
+                session.push(entry)
+
     def forget_seen(self) -> None:
         """Forgets the events that nobody may ask for again. O(participants), so only once there are as many events."""
         if len(self.log) >= len(self.participants):

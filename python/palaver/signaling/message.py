@@ -22,6 +22,7 @@ class Caller:
 
     __slots__ = (
         "address",
+        "batches",
         "connection",
         "early",
         "errors",
@@ -43,6 +44,8 @@ class Caller:
         """Its address's, shared with all connections from there."""
         self.identity: Meter | None = None
         """Its identity's, shared likewise; None before authentication."""
+        self.batches = 0
+        """Those that are not answered yet."""
         self.early = 0
         """Requests before authentication."""
         self.errors: list[float] = []

@@ -144,7 +144,7 @@ class SignalingMessageHandler:
             self._decide(caller, codec, request, len(message), None)
             return
         requests, is_batch = codec.requests(message)
-        batch = _Batch(codec, len(requests)) if is_batch else None
+        batch = self._begin_batch(caller, codec, len(requests)) if is_batch else None
         for each in requests:
             if isinstance(each, Refused):
                 reply = self._refuse(caller, codec, each.id, each.error, self._clock())
@@ -227,12 +227,23 @@ class SignalingMessageHandler:
         elif batch.add(reply, message):
             if batch.replies:
                 caller.connection.send(batch.codec.batch(batch.replies))
+            caller.batches -= 1
+            if not caller.batches and caller.session.sink is caller.connection:
+                caller.session.uncork()
             for each in batch.messages:
                 self._settle(each)
         else:
             return
         if caller.errors or caller.refusals:
             self._judge(caller)
+
+    def _begin_batch(self, caller: Caller, codec: Codec, count: int) -> _Batch:
+        """Events wait until all of a batch is answered, whoever caused them: media nodes may take their time."""
+        caller.batches += 1
+        if caller.session.room is not None and not caller.session.corked:
+            caller.session.room.deliver()
+            caller.session.cork()
+        return _Batch(codec, count)
 
     @staticmethod
     def _begin_span(tracer: Tracer, request: Request | Envelope, message: Message) -> Span:

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.plane import Client, Refusal, Stage
+from harness.plane import SDP, Client, Refusal, Stage
 from harness.settings import node_settings
+from harness.slow_media import SlowMedia
 
 
 @pytest.fixture
@@ -168,6 +169,39 @@ def test_the_events_of_a_batch_follow_its_replies(stage: Stage) -> None:
     alice.call("createProducer", id="mic", transport="t", kind="audio", source="microphone")
     client.receive(json.dumps([join, mute]).encode())
     assert [reply["id"] for reply in json.loads(client.raw[0])] == [1, 2]
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_the_reply_of_a_kick_comes_before_its_events(stage: Stage, in_batch: bool) -> None:
+    owner, bob = stage.enter("olivia", role="owner"), stage.enter("bob")
+    bob.call("createProducer", id="mic", transport="t", kind="audio", source="microphone")
+    owner.raw.clear(), bob.raw.clear()
+    kick = {"jsonrpc": "2.0", "id": 1, "method": "kickUser", "params": {"peer": bob.peer}}
+    beat = {"jsonrpc": "2.0", "id": 2, "method": "heartbeat", "params": {"t": 1, "seqSeen": owner.seq}}
+    owner.receive(json.dumps([kick, beat] if in_batch else kick).encode())
+    first, *told = [json.loads(each) for each in owner.raw]
+    assert [each["id"] for each in (first if in_batch else [first])] == ([1, 2] if in_batch else [1])
+    assert [each["method"] for each in told] == ["producerClosed", "peerLeft"]
+    assert [json.loads(each)["method"] for each in bob.raw] == ["youKicked"]
+
+
+def test_events_of_others_wait_for_a_batch_that_the_media_node_works_on() -> None:
+    stage = Stage(node_settings(), media={"slow": SlowMedia()})
+    alice, bob = stage.enter("alice"), stage.enter("bob")
+    for generation in range(3):
+        bob.call("sdpOffer", transport="p", direction="p2p", to=alice.peer, generation=generation, sdp=SDP)
+    alice.raw.clear()
+    offer = {"transport": "t", "direction": "send", "sdp": "v=0\r\n", "generation": 1}
+    alice.receive(json.dumps([{"jsonrpc": "2.0", "id": 1, "method": "sdpOffer", "params": offer}]).encode())
+    stage.enter("carol")
+    assert alice.raw == []
+    (work,) = stage.spawned
+    work.send(None)
+    with pytest.raises(StopIteration):
+        work.send(None)
+    reply, joined = [json.loads(each) for each in alice.raw]
+    assert reply[0]["id"] == 1
+    assert joined["method"] == "peerJoined"
 
 
 def test_a_reused_request_id_is_answered_again(stage: Stage) -> None:

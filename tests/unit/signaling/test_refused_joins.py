@@ -8,7 +8,7 @@ import pytest
 
 from harness.plane import Client, Refusal, Stage
 from harness.settings import node_settings
-from palaver.signaling.ports import Answer
+from harness.slow_media import SlowMedia
 
 
 @pytest.fixture
@@ -71,30 +71,6 @@ def test_a_refused_join_applies_no_token(stage: Stage) -> None:
     with pytest.raises(Refusal, match="wrong_state"):
         seated.call("join", room="elsewhere", token=stage.token("carol", canPublish=False))
     seated.call("createProducer", transport="t", kind="audio", source="microphone")
-
-
-class SlowMedia:
-    """A media node that answers when the test says so."""
-
-    node = "slow"
-
-    def __init__(self) -> None:
-        self.closed: list[Any] = []
-
-    async def accept_offer(self, *_: Any) -> Answer:
-        await Turn()
-        return Answer("v=0\r\n", {})
-
-    def close_transport(self, handle: Any) -> None:
-        self.closed.append(handle)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
-class Turn:
-    def __await__(self) -> Any:
-        yield
 
 
 def joining_with_an_offer(stage: Stage, identity: str) -> tuple[Client, int]:
