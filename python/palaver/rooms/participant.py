@@ -11,7 +11,7 @@ from palaver.protocol.methods.session import PeerInfo
 from palaver.protocol.types import Role
 from palaver.rooms.media import Consumer, Producer, WebRtcTransport
 from palaver.rooms.quality import Quality
-from palaver.rooms.role import RANK, Grants
+from palaver.rooms.role import RANK, Grants, is_moderator
 from palaver.rooms.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Participant:
 
     @property
     def is_moderator(self) -> bool:
-        return self.rank >= RANK["moderator"]
+        return is_moderator(self.role)
 
     @property
     def effective_grants(self) -> dict[str, Any]:

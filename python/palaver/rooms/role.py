@@ -12,6 +12,11 @@ from palaver.protocol.types import Role, Source
 RANK: Final[dict[Role, int]] = {role: rank for rank, role in enumerate(reversed(get_args(Role)))}
 """observer 0 < participant 1 < presenter 2 < moderator 3 < owner 4."""
 
+
+def is_moderator(role: Role) -> bool:
+    return RANK[role] >= RANK["moderator"]
+
+
 Need = Literal[
     "canPublish", "canSubscribe", "canPublishData", "roomAdmin", "roomJoin", "roomList", "diag", "chaos"
 ]

@@ -12,8 +12,8 @@ from palaver.core import RateLimit
 from palaver.protocol.close_codes import CloseCode
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.table import METHODS
-from palaver.rooms.participant import Participant
-from palaver.rooms.role import Claims, Grants, Need
+from palaver.protocol.types import Role, Source
+from palaver.rooms.role import Claims, Grants, Need, is_moderator
 from palaver.rooms.session import SignalingSession, State
 from palaver.settings import LimitSettings, LiveSettings
 from palaver.signaling.message import Caller, Message
@@ -272,6 +272,14 @@ def require(claims: Claims | None, need: Need) -> None:
         raise ProtocolError("forbidden", need=need)
 
 
-def require_moderator(participant: Participant) -> None:
-    if not participant.is_moderator:
+def require_moderator(role: Role) -> None:
+    if not is_moderator(role):
         raise ProtocolError("forbidden", need="roomAdmin")
+
+
+def require_publishing(grants: Grants, role: Role, source: Source) -> None:
+    if grants.hidden:
+        raise ProtocolError("forbidden", "a hidden participant publishes nothing", need="hidden")
+    if role == "observer" or not grants.may_publish(source):
+        need = "canPublishData" if source == "data" else "canPublish"
+        raise ProtocolError("forbidden", f"you may not publish {source}", need=need)

@@ -119,7 +119,7 @@ def _targets(message: Message, target: str | MuteTarget, muting: bool) -> list[_
             raise ProtocolError("not_found", "there is no such peer", path="$.target.peer")
         _check(actor, owner.peer)
         return [_Meant(owner, _of_source(owner, target.source), sources_of(target.source))]
-    require_moderator(actor)
+    require_moderator(actor.role)
     message.work = len(room.participants) + len(room.producers)
     peers = {*(target.all_except or ())}
     excepted = {each.identity for each in room.participants.values() if each.peer in peers} | peers
@@ -138,4 +138,4 @@ def _of_source(owner: Participant, source: Source | None) -> list[Producer]:
 
 def _check(actor: Participant, owner: str) -> None:
     if owner != actor.peer:
-        require_moderator(actor)
+        require_moderator(actor.role)

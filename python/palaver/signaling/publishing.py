@@ -7,13 +7,14 @@ from typing import Final
 from palaver.protocol.errors import ProtocolError
 from palaver.protocol.methods.producer import CreateProducer, CreateProducerResult, OwnProducer
 from palaver.protocol.methods.session import JoinOffer
-from palaver.protocol.types import Kind, Source
+from palaver.protocol.types import Kind, Role, Source
 from palaver.rooms.media import Producer, WebRtcTransport
 from palaver.rooms.participant import Participant
 from palaver.rooms.role import Grants
 from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import LiveSettings
+from palaver.signaling.admission import require_publishing
 from palaver.signaling.stream_router import StreamRouter
 
 SOURCES_OF = {
@@ -33,19 +34,15 @@ class Publishing:
         self._streams = streams
         self._settings = settings
 
-    def check(self, grants: Grants, role: str, params: CreateProducer) -> None:
+    def check(self, grants: Grants, role: Role, params: CreateProducer) -> None:
         """Raises ProtocolError forbidden or invalid_params for what could never be published; needs no seat."""
         self.check_source(grants, role, params.kind, params.source)
 
-    def check_source(self, grants: Grants, role: str, kind: Kind, source: Source) -> None:
-        if grants.hidden:
-            raise ProtocolError("forbidden", "a hidden participant publishes nothing", need="hidden")
+    def check_source(self, grants: Grants, role: Role, kind: Kind, source: Source) -> None:
         if source not in SOURCES_OF[kind]:
             allowed = " or ".join(SOURCES_OF[kind])
             raise ProtocolError("invalid_params", f"{kind} has the source {allowed}", path="$.source")
-        if role == "observer" or not grants.may_publish(source):
-            need = "canPublishData" if source == "data" else "canPublish"
-            raise ProtocolError("forbidden", f"you may not publish {source}", need=need)
+        require_publishing(grants, role, source)
 
     def check_all(
         self, request: SeatRequest, producers: list[CreateProducer], offer: JoinOffer | None

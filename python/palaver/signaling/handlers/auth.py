@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -20,11 +20,12 @@ from palaver.protocol.methods.auth import (
     ValidateToken,
     ValidateTokenResult,
 )
+from palaver.protocol.types import Role, Source
 from palaver.rooms.role import Claims, Need
 from palaver.rooms.session import SignalingSession
 from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
-from palaver.signaling.admission import require
+from palaver.signaling.admission import require, require_moderator, require_publishing
 from palaver.signaling.message import Caller, Message
 from palaver.signaling.router import Verb
 from palaver.signaling.rulings import Rulings
@@ -33,16 +34,9 @@ from palaver.signaling.tokens import TokenVerifier
 
 MAX_FAILURES: Final = 3
 
-_NEEDS: Final[dict[str, Need]] = {
-    "join": "roomJoin",
-    "publish": "canPublish",
-    "subscribe": "canSubscribe",
-    "publishData": "canPublishData",
-    "list": "roomList",
-    "admin": "roomAdmin",
-    "diag": "diag",
-    "chaos": "chaos",
-}
+_MEDIA: Final[tuple[Source, ...]] = tuple(source for source in get_args(Source) if source != "data")
+_NEEDS: Final[dict[str, Need]] = {"subscribe": "canSubscribe", "diag": "diag", "chaos": "chaos"}
+"""Of the actions for which a grant is all that their handler asks for, beside a seat."""
 
 
 class AuthHandler:
@@ -144,23 +138,51 @@ class AuthHandler:
             except ProtocolError as error:
                 return ValidateTokenResult(False, None, False, error.reason)
             if claims.identity != own.identity:
-                require(own, "roomAdmin")
+                require_moderator(
+                    self._role(message.session, own, message.session.room_id or own.grants.room)
+                )
         else:
             try:
                 self._rulings.check_token(own, self._wall())
             except ProtocolError as error:
                 return ValidateTokenResult(False, self._shown(own), False, error.reason)
         try:
-            room = params.room or message.session.room_id or claims.grants.room
-            if not claims.grants.admits(room) and params.action != "list":
-                raise ProtocolError("forbidden", need="room" if claims.grants.room_join else "roomJoin")
-            require(claims, _NEEDS[params.action])
-            self._rulings.check_ban(claims.identity, room, self._wall())
+            self._require(message.session, claims, params)
         except ProtocolError as error:
             return ValidateTokenResult(
                 True, self._shown(claims), False, error.extra.get("need", error.reason)
             )
         return ValidateTokenResult(True, self._shown(claims), True, None)
+
+    def _require(self, session: SignalingSession, claims: Claims, params: ValidateToken) -> None:
+        """Raises ProtocolError where the handler of the action would, as far as tokens, roles and rulings go."""
+        action = params.action
+        if action == "list":
+            require(claims, "roomList")
+            return
+        room = params.room or session.room_id or claims.grants.room
+        if not claims.grants.admits(room):
+            raise ProtocolError("forbidden", need="room" if claims.grants.room_join else "roomJoin")
+        self.check_standing(claims, room)
+        role = self._role(session, claims, room)
+        if action == "publish":
+            allowed = [each for each in _MEDIA if claims.grants.may_publish(each)]
+            require_publishing(claims.grants, role, allowed[0] if allowed else _MEDIA[0])
+        elif action == "publishData":
+            require_publishing(claims.grants, role, "data")
+        elif action == "admin":
+            require_moderator(role)
+        elif action == "chaos" and not self._settings.diagnostics.chaos:
+            raise ProtocolError("forbidden", need="chaos")
+        elif action != "join":
+            require(claims, _NEEDS[action])
+
+    def _role(self, session: SignalingSession, claims: Claims, room: str) -> Role:
+        """The role that somebody has in a room: that of the seat for who asks from there, else that of a join."""
+        seat = session.participant
+        if seat is not None and session.room_id == room and seat.identity == claims.identity:
+            return seat.role
+        return self._sessions.role_at(room, claims)
 
     def refresh(self, message: Message, params: RefreshToken) -> RefreshTokenResult:
         """Takes the client's newer token, or makes one where this node has the secret to sign with."""

@@ -66,5 +66,5 @@ class RoomAdminHandler:
 
     def _moderated(self, message: Message) -> tuple[Room, Participant]:
         room, actor = message.seat
-        require_moderator(actor)
+        require_moderator(actor.role)
         return room, actor

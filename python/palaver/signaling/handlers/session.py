@@ -32,7 +32,7 @@ from palaver.protocol.methods.session import (
 )
 from palaver.rooms.media import Producer
 from palaver.rooms.participant import Participant
-from palaver.rooms.role import RANK, Claims
+from palaver.rooms.role import Claims, is_moderator
 from palaver.rooms.room import Room
 from palaver.rooms.session_manager import SeatRequest, SessionManager
 from palaver.settings import LiveSettings
@@ -176,7 +176,7 @@ class SessionHandler:
         lock = room.lock if room is not None else None
         if room is None or lock is None or claims.identity in room.peer_of or claims.identity in lock.admit:
             return
-        if RANK[room.demotions.role_of(claims)] >= RANK["moderator"]:
+        if is_moderator(room.demotions.role_of(claims)):
             return
         if lock.mode == "knock" and room.knocks.admit(claims.identity, now):
             name = claims.name if request.name is None else request.name
