@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from palaver.errors import PalaverError
@@ -53,6 +55,19 @@ class ProtocolError(PalaverError):
         self.reason = reason
         self.after_ms = after_ms
         self.extra = extra
+
+    @classmethod
+    @contextmanager
+    def below(cls, place: str) -> Iterator[None]:
+        """Puts `place` before the paths of what is raised within, where params are a part of others: `$.sdp` of a join's
+        offer is `$.offer.sdp`."""
+        try:
+            yield
+        except cls as error:
+            path = error.extra.get("path")
+            if path is not None:
+                error.extra["path"] = f"$.{place}{path[1:]}"
+            raise
 
     def body(self) -> dict[str, Any]:
         """The JSON-RPC error object."""

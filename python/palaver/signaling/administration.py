@@ -85,7 +85,8 @@ class Administration:
             raise ProtocolError("invalid_params", "name either a peer or an identity", path="$.peer")
         target = room.participants.get(params.peer or room.peer_of.get(params.identity or "", ""))
         if target is None and (params.peer is not None or not (params.ban or params.revoke_before)):
-            raise ProtocolError("not_found", "there is no such participant", path="$.peer")
+            path = "$.identity" if params.peer is None else "$.peer"
+            raise ProtocolError("not_found", "there is no such participant", path=path)
         if target is not None and target.rank >= actor.rank:
             raise ProtocolError("forbidden", "nobody kicks at or above their own role", need="role")
         if target is None and actor.rank < RANK["owner"]:

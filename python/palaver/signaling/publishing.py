@@ -67,12 +67,13 @@ class Publishing:
         role = self._sessions.role_at(request.room, request.claims)
         seat = room.peer_of.get(request.claims.identity) if room is not None else None
         own = room.participants[seat].producers if room is not None and seat is not None else {}
-        for producer in producers:
-            self.check(request.claims.grants, role, producer)
-            if producer.id is None or room is None or producer.id in own:
-                continue
-            if room.producers.is_taken(request.claims.identity, producer.id):
-                raise ProtocolError("conflict", "this id is taken", path="$.producers")
+        for index, producer in enumerate(producers):
+            with ProtocolError.below(f"producers[{index}]"):
+                self.check(request.claims.grants, role, producer)
+                if producer.id is None or room is None or producer.id in own:
+                    continue
+                if room.producers.is_taken(request.claims.identity, producer.id):
+                    raise ProtocolError("conflict", "this id is taken", path="$.id")
 
     def transport(self, room: Room, participant: Participant, id: str) -> WebRtcTransport:
         """The participant's transport of that name; comes into being here. Raises ProtocolError limit."""

@@ -58,7 +58,10 @@ class ConsumerHandler:
         if params.items is not None:
             message.work = len(params.items)
             return CreateConsumersResult(
-                [self._item(room, participant, params, item) for item in params.items]
+                [
+                    self._item(room, participant, params, item, index)
+                    for index, item in enumerate(params.items)
+                ]
             )
         if params.producer is None:
             raise ProtocolError("invalid_params", "name a producer, or several in items", path="$.producer")
@@ -68,13 +71,14 @@ class ConsumerHandler:
         return self._create(room, participant, one)
 
     def _item(
-        self, room: Room, participant: Participant, params: CreateConsumer, item: ConsumerItem
+        self, room: Room, participant: Participant, params: CreateConsumer, item: ConsumerItem, index: int
     ) -> CreateConsumerResult | dict[str, Any]:
         """One of many: its own result or its own error. What an item leaves out is taken from around it."""
         transport = item.transport or params.transport
         whole = ConsumerItem(item.producer, transport, item.id, item.layers, item.priority, item.paused)
         try:
-            return self._create(room, participant, whole)
+            with ProtocolError.below(f"items[{index}]"):
+                return self._create(room, participant, whole)
         except ProtocolError as error:
             return {"error": error.body()}
 
@@ -159,13 +163,16 @@ class ConsumerHandler:
 
     def _each(self, participant: Participant, params: ByIds, closed_too: bool = True) -> list[Consumer]:
         """The consumers that the request names, all or none. Raises ProtocolError not_found with the first unknown id."""
-        ids = params.ids if params.ids is not None else [params.id] if params.id is not None else []
-        if not ids:
+        if params.ids is not None:
+            named = {f"$.ids[{index}]": id for index, id in enumerate(params.ids)}
+        elif params.id is not None:
+            named = {"$.id": params.id}
+        else:
             raise ProtocolError("invalid_params", "name a consumer by id, or several by ids", path="$.id")
-        found = []
-        for id in dict.fromkeys(ids):
+        found = {}
+        for path, id in named.items():
             if id in participant.consumers:
-                found.append(participant.consumers[id])
+                found[id] = participant.consumers[id]
             elif not (closed_too and id in participant.closed_ids):
-                raise ProtocolError("not_found", f"you have no consumer {id!r}", path="$.id")
-        return found
+                raise ProtocolError("not_found", f"you have no consumer {id!r}", path=path)
+        return list(found.values())

@@ -199,7 +199,8 @@ class SessionHandler:
         """Media first: a join whose offer is bad has changed nothing."""
         session = message.session
         try:
-            self._negotiation.check(offer.sdp)
+            with ProtocolError.below("offer"):
+                self._negotiation.check(offer.sdp)
             media = self._streams.choose_node(request.room)
             return await self._negotiate_and_sit(message, request, params, offer, media)
         finally:
@@ -213,7 +214,8 @@ class SessionHandler:
     ) -> JoinResult:
         handle = TransportHandle(media.node, request.room, request.peer, offer.transport)
         try:
-            answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
+            with ProtocolError.below("offer"):
+                answer = await self._negotiation.offer(media, handle, offer.direction, offer.sdp)
             if message.session.state not in ("new", "authed"):
                 raise ProtocolError("wrong_state", "the session has gone on or ended meanwhile")
             self._check(request, params, message.now)  # much may have happened while the media node worked
