@@ -179,13 +179,13 @@ class SessionManager:
     def _missed(
         self, session: SignalingSession, room: Room, participant: Participant, last_seq: int
     ) -> list[bytes] | None:
-        last_seq = max(last_seq, session.joined_seq)  # what was before is not theirs to hear
+        prev, last_seq = last_seq, max(last_seq, session.joined_seq)  # what was before is not theirs to hear
         entries = room.log.after(
             max(last_seq, session.seq_done) if last_seq >= session.seq_seen else last_seq
         )
         if entries is None:
             return None
-        missed, prev = [], last_seq
+        missed = []
         for entry in entries:
             if room.is_visible(entry, participant):
                 missed.append(entry.message(session.codec, prev))

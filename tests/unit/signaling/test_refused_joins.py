@@ -119,8 +119,19 @@ def test_a_resume_hears_nothing_from_before_its_own_join(stage: Stage) -> None:
     stage.enter("gone").call("leave")
     bob = stage.enter("bob")
     bob.lose()
-    bob.seq = 0
+    bob.seq = 1
     assert stage.connect(bearer=stage.token("bob")).resume(bob)["missed"] == []
+
+
+def test_what_a_resume_missed_begins_at_the_number_that_the_client_names(stage: Stage) -> None:
+    stage.enter("alice")
+    stage.enter("gone").call("leave")
+    bob = stage.enter("bob")
+    bob.lose()
+    stage.enter("carol")
+    bob.seq = 1
+    again = stage.connect(bearer=stage.token("bob"))
+    assert [each["params"]["prev"] for each in again.resume(bob)["missed"]] == [1]
 
 
 def test_attributes_are_bounded_in_all(stage: Stage) -> None:
