@@ -31,6 +31,7 @@ class Caller:
         "refusals",
         "session",
         "since",
+        "waiting",
     )
 
     def __init__(
@@ -54,6 +55,15 @@ class Caller:
         """How often in a row it went over a rate limit."""
         self.since = 0.0
         """When it was connected; set by whoever has the clock."""
+        self.waiting: dict[Message, Batch | None] = {}
+        """Requests that a media node works on, with the batch that they came in."""
+
+    def take_waiting(self, message: Message) -> bool:
+        """Takes out a request that is waiting; False: it has been answered already."""
+        if message not in self.waiting:
+            return False
+        del self.waiting[message]
+        return True
 
     @property
     def meters(self) -> dict[str, Meter]:
@@ -95,3 +105,24 @@ class Message(Struct, eq=False, gc=False):
         if session.room is None or session.participant is None:
             raise ProtocolError("wrong_state", "join a room first")
         return session.room, session.participant
+
+
+class Batch:
+    """Gathers the replies of a batch, to be sent together (JSON-RPC 2.0 § 6); events follow the whole batch."""
+
+    __slots__ = ("_waiting", "codec", "messages", "replies")
+
+    def __init__(self, codec: Codec, waiting: int) -> None:
+        self.codec = codec
+        self.replies: list[bytes] = []
+        self.messages: list[Message] = []
+        self._waiting = waiting
+
+    def add(self, reply: bytes | None, message: Message | None) -> bool:
+        """Returns whether that was the last of it."""
+        if reply is not None:
+            self.replies.append(reply)
+        if message is not None:
+            self.messages.append(message)
+        self._waiting -= 1
+        return self._waiting == 0

@@ -24,7 +24,7 @@ from palaver.rooms.session_manager import SessionManager
 from palaver.settings import LiveSettings
 from palaver.signaling.admission import LARGE_BYTES, AdmissionController, Shed
 from palaver.signaling.handlers.auth import AuthHandler
-from palaver.signaling.message import Caller, Message
+from palaver.signaling.message import Batch, Caller, Message
 from palaver.signaling.ports import Connection, Elsewhere, Span, Tracer
 from palaver.signaling.relays import Relays
 from palaver.signaling.router import Outcome, SignalingRouter
@@ -153,7 +153,7 @@ class SignalingMessageHandler:
                 self._decide(caller, codec, each, len(memoryview(each.params)), batch)
 
     def _decide(
-        self, caller: Caller, codec: Codec, request: Request | Envelope, size: int, batch: _Batch | None
+        self, caller: Caller, codec: Codec, request: Request | Envelope, size: int, batch: Batch | None
     ) -> None:
         now = self._clock()
         if isinstance(request, Envelope):
@@ -168,26 +168,39 @@ class SignalingMessageHandler:
             with traced(request.traceparent):
                 self._route(message, batch)
 
-    def _route(self, message: Message, batch: _Batch | None) -> None:
+    def _route(self, message: Message, batch: Batch | None) -> None:
         try:
             outcome = self._router.route(message)
         except Exception as error:
             self._fail(message, error, batch)
             return
         if type(outcome) is CoroutineType:
+            message.caller.waiting[message] = batch
             self._spawn(self._wait(message, outcome, batch))
         else:
             self._succeed(message, outcome, batch)
 
-    async def _wait(self, message: Message, outcome: Coroutine[Any, Any, Any], batch: _Batch | None) -> None:
+    async def _wait(self, message: Message, outcome: Coroutine[Any, Any, Any], batch: Batch | None) -> None:
         try:
             result = await outcome
         except Exception as error:
-            self._fail(message, error, batch)
+            if message.caller.take_waiting(message):
+                self._fail(message, error, batch)
         else:
-            self._succeed(message, result, batch)
+            if message.caller.take_waiting(message):
+                self._succeed(message, result, batch)
 
-    def _succeed(self, message: Message, result: Any, batch: _Batch | None) -> None:
+    def _answer_waiting(self, caller: Caller) -> None:
+        """Before the socket closes: what the media node still works on is answered, too."""
+        waiting, caller.waiting = caller.waiting, {}
+        for message, batch in waiting.items():
+            if message.session.state == "gone":
+                error = ProtocolError("wrong_state", "the session ended meanwhile")
+            else:
+                error = ProtocolError("unavailable", "the socket closes; ask again on the next")
+            self._fail(message, error, batch)
+
+    def _succeed(self, message: Message, result: Any, batch: Batch | None) -> None:
         caller = message.caller
         self.seconds[message.method].observe(self._clock() - message.now)
         caller.refusals = 0
@@ -196,7 +209,7 @@ class SignalingMessageHandler:
         reply = None if message.id is UNSET else message.codec.reply(message.id, result)
         self._respond(caller, reply, message, batch)
 
-    def _fail(self, message: Message, error: Exception, batch: _Batch | None) -> None:
+    def _fail(self, message: Message, error: Exception, batch: Batch | None) -> None:
         if isinstance(
             error, Elsewhere
         ):  # the close is the answer: a reply would be one that clients give up at
@@ -215,7 +228,7 @@ class SignalingMessageHandler:
         self._respond(message.caller, reply, message, batch)
 
     def _respond(
-        self, caller: Caller, reply: bytes | None, message: Message | None, batch: _Batch | None
+        self, caller: Caller, reply: bytes | None, message: Message | None, batch: Batch | None
     ) -> None:
         """Sends a reply (None for a notification's), or what a batch has gathered once this was the last of it; then
         the events that the messages caused."""
@@ -237,13 +250,13 @@ class SignalingMessageHandler:
         if caller.errors or caller.refusals:
             self._judge(caller)
 
-    def _begin_batch(self, caller: Caller, codec: Codec, count: int) -> _Batch:
+    def _begin_batch(self, caller: Caller, codec: Codec, count: int) -> Batch:
         """Events wait until all of a batch is answered, whoever caused them: media nodes may take their time."""
         caller.batches += 1
         if caller.session.room is not None and not caller.session.corked:
             caller.session.room.deliver()
             caller.session.cork()
-        return _Batch(codec, count)
+        return Batch(codec, count)
 
     @staticmethod
     def _begin_span(tracer: Tracer, request: Request | Envelope, message: Message) -> Span:
@@ -259,6 +272,7 @@ class SignalingMessageHandler:
             message.session.uncork()
         self._sessions.deliver_all()
         if message.then_close is not None:
+            self._answer_waiting(message.caller)
             message.caller.connection.close(*message.then_close)
 
     def _refuse(
@@ -281,24 +295,3 @@ class SignalingMessageHandler:
             caller.connection.close(CloseCode.TOO_MANY_ERRORS, "too many errors")
         elif caller.refusals > MAX_REFUSALS:
             caller.connection.close(CloseCode.RATE_LIMITED, "it goes on over its rate limit")
-
-
-class _Batch:
-    """Gathers the replies of a batch, to be sent together (JSON-RPC 2.0 § 6); events follow the whole batch."""
-
-    __slots__ = ("_waiting", "codec", "messages", "replies")
-
-    def __init__(self, codec: Codec, waiting: int) -> None:
-        self.codec = codec
-        self.replies: list[bytes] = []
-        self.messages: list[Message] = []
-        self._waiting = waiting
-
-    def add(self, reply: bytes | None, message: Message | None) -> bool:
-        """Returns whether that was the last of it."""
-        if reply is not None:
-            self.replies.append(reply)
-        if message is not None:
-            self.messages.append(message)
-        self._waiting -= 1
-        return self._waiting == 0
