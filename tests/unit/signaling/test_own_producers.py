@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.plane import Stage
+from harness.plane import Refusal, Stage
 
 MICROPHONE = {"transport": "t", "kind": "audio", "source": "microphone"}
 CAMERA = {"transport": "t", "kind": "video", "source": "camera"}
@@ -40,6 +40,19 @@ def test_a_join_with_producers_is_told_what_was_made_of_them(stage: Stage) -> No
     assert reply["room"]["version"] == bob.call("roomInfo")["version"]
     assert bob.take() == []
     assert [each["event"] for each in moderator.take()] == ["peerJoined", "producerAdded", "producerAdded"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"producers": [MICROPHONE]}, {"offer": {"transport": "t", "sdp": "v=0\r\n"}}]
+)
+def test_a_resume_takes_neither_producers_nor_an_offer(stage: Stage, more: dict[str, Any]) -> None:
+    bob = stage.enter("bob")
+    bob.lose()
+    again = stage.connect(bearer=stage.token("bob"))
+    with pytest.raises(Refusal, match="invalid_params") as refused:
+        again.call("join", room="room", resume={"ticket": bob.ticket, "lastSeq": bob.seq}, **more)
+    assert refused.value.data["path"] == f"$.{next(iter(more))}"
+    again.resume(bob)
 
 
 def test_a_resume_and_a_join_again_tell_what_became_of_ones_own(stage: Stage) -> None:

@@ -179,7 +179,7 @@ export class Palaver extends Emitter {
     if (ticket) {
       const resume = { ticket, lastSeq: this.#seq };
       try {
-        return await join({ ...params, resume });
+        return await join({ ...params, resume, producers: undefined, offer: undefined }); // these are there
       } catch (error) {
         if (!(error instanceof RequestRefused) || error.retry !== "never") throw error;
         // Another node may not know it, which says nothing about the one that gave it.

@@ -132,6 +132,10 @@ class SessionHandler:
             message.work = len(room.participants) + len(room.producers)
             return self._snapshot(room, participant)
         if params.resume is not None:
+            if params.offer is not None or params.producers:
+                field = "offer" if params.offer is not None else "producers"
+                rule = "a resume keeps what there is: offer and create producers after it"
+                raise ProtocolError("invalid_params", rule, path=f"$.{field}")
             self._auth.check_standing(claims, params.room)
             return self._resume(message, claims, params.room, params.resume)
         request = SeatRequest(
