@@ -12,8 +12,6 @@ NAMESAKES: Final = 8
 """Producers with one id whose owners do not see one another's: more is beyond chance."""
 REMEMBERED: Final = 64
 """Closed producers remembered, so that a repeated close is answered as a repeat."""
-REMEMBERED_NAMES: Final = 32
-"""Longest allow-list of a closed producer that is remembered; others would keep a room's memory long after them."""
 
 
 class Producers:
@@ -27,7 +25,7 @@ class Producers:
         self._first: dict[str, Producer] = {}
         self._namesakes: dict[str, list[Producer]] = {}
         """Id → those beside the first."""
-        self._closed: dict[str, Producer] = {}
+        self._closed: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._first) + sum(map(len, self._namesakes.values()))
@@ -41,6 +39,10 @@ class Producers:
         if first is None or first.is_for(identity):
             return first
         return next((each for each in self._namesakes.get(id, ()) if each.is_for(identity)), None)
+
+    def find_any(self, id: str) -> Producer | None:
+        """The oldest of this id, whoever knows it."""
+        return self._first.get(id)
 
     def is_taken(self, identity: str, id: str) -> bool:
         """Whether this identity cannot make a producer with this id, unless it is its own already."""
@@ -68,15 +70,13 @@ class Producers:
         if not namesakes:
             self._namesakes.pop(producer.id, None)
         self._closed.pop(producer.id, None)
-        if producer.allow is None or len(producer.allow) <= REMEMBERED_NAMES:
-            self._closed[producer.id] = producer
+        self._closed[producer.id] = None
         if len(self._closed) > REMEMBERED:
             del self._closed[next(iter(self._closed))]
 
-    def was_closed(self, identity: str, id: str) -> bool:
-        """Whether this identity may know of a producer with this id that was closed lately."""
-        closed = self._closed.get(id)
-        return closed is not None and closed.is_for(identity)
+    def was_closed(self, id: str) -> bool:
+        """Whether a producer with this id was closed lately."""
+        return id in self._closed
 
     def holds(self, producer: Producer) -> bool:
         """Whether it is open."""

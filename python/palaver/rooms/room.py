@@ -213,6 +213,11 @@ class Room(Telling):
         """The producer that a participant knows by this id."""
         return self.producers.find(participant.identity, id)
 
+    def find_moderated(self, participant: Participant, id: str) -> Producer | None:
+        """The producer that a participant knows by this id, or that they moderate: one with an allow-list, too."""
+        known = self.find_producer(participant, id)
+        return self.producers.find_any(id) if known is None and participant.is_moderator else known
+
     def producers_for(self, participant: Participant) -> list[Producer]:
         """The others' producers that this participant is told of, in a snapshot."""
         if participant.subscribe == "none":

@@ -108,7 +108,7 @@ def _targets(message: Message, target: str | MuteTarget, muting: bool) -> list[_
     if sum(named) != 1:
         raise ProtocolError("invalid_params", "a target is one of peer, producer, allExcept", path="$.target")
     if target.producer is not None:
-        producer = room.find_producer(actor, target.producer)
+        producer = room.find_moderated(actor, target.producer)
         if producer is None:
             raise ProtocolError("not_found", "there is no such producer", path="$.target.producer")
         _check(actor, producer.peer)

@@ -68,12 +68,23 @@ def test_closing_again_changes_nothing_for_owner_and_moderator(stage: Stage, clo
         moderator.call("closeProducer", id="never")
 
 
-def test_a_moderator_who_could_not_see_a_producer_does_not_learn_that_it_was_closed(stage: Stage) -> None:
+def test_a_moderator_moderates_by_id_what_it_is_not_shown(stage: Stage) -> None:
     owner, moderator = stage.enter("alice"), stage.enter("mo", role="moderator")
+    bob, eve = stage.enter("bob"), stage.enter("eve")
     owner.call("createProducer", id="cam", allow=["bob"], **CAMERA)
-    owner.call("closeProducer", id="cam")
+    assert moderator.call("roomInfo")["producers"] == []
     with pytest.raises(Refusal, match="not_found"):
-        moderator.call("closeProducer", id="cam")
+        moderator.call("createConsumer", producer="cam", transport="r")
+    assert moderator.call("pauseProducer", id="cam")["paused"] == {"self": False, "moderator": True}
+    assert moderator.call("resumeProducer", id="cam")["changed"] is True
+    assert moderator.call("mute", target={"producer": "cam"})["affected"] == 1
+    for changed in (True, False):
+        assert moderator.call("closeProducer", id="cam") == {"changed": changed}
+    told = [each["event"] for each in bob.take()]
+    assert told[-1] == "producerClosed"
+    assert eve.take() == moderator.take("producerPaused", "producerClosed") == []
+    with pytest.raises(Refusal, match="not_found"):
+        eve.call("closeProducer", id="cam")
 
 
 def test_every_setter_and_closer_says_that_a_repeat_changed_nothing(stage: Stage) -> None:

@@ -128,7 +128,7 @@ class MediaControlHandler:
             if consumer is None:
                 raise ProtocolError("not_found", "you have no such consumer", path="$.consumer")
             return participant, consumer
-        producer = room.find_producer(participant, params.producer or "")
+        producer = room.find_moderated(participant, params.producer or "")
         if producer is None or not (producer.peer == participant.peer or participant.is_moderator):
             raise ProtocolError("not_found", "there is no such producer of yours", path="$.producer")
         return room.participants[producer.peer], producer

@@ -44,7 +44,7 @@ class ProducerHandler:
 
     def close(self, message: Message, params: CloseProducer) -> Changed:
         room, participant = message.seat
-        producer = room.find_producer(participant, params.id)
+        producer = room.find_moderated(participant, params.id)
         if producer is None and self._was_closed(room, participant, params.id):
             return Changed(False)
         producer = self._find(room, participant, params.id)
@@ -87,7 +87,7 @@ class ProducerHandler:
         """Whether it was closed by or for somebody who may close it: they are answered as at a repeat."""
         if id in participant.closed_ids:
             return True
-        return participant.is_moderator and room.producers.was_closed(participant.identity, id)
+        return participant.is_moderator and room.producers.was_closed(id)
 
     def _own(self, room: Room, participant: Participant, id: str) -> Producer:
         producer = self._find(room, participant, id)
@@ -113,7 +113,7 @@ class ProducerHandler:
         return PauseProducerResult(producer.bits, producer.bits != before)
 
     def _find(self, room: Room, participant: Participant, id: str) -> Producer:
-        producer = room.find_producer(participant, id)
+        producer = room.find_moderated(participant, id)
         if producer is None:
             raise ProtocolError("not_found", "there is no such producer in this room", path="$.id")
         return producer
