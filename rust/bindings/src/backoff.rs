@@ -5,7 +5,7 @@ use palaver_core::BackoffLimits;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use crate::convert::{self, count, hasher, random};
+use crate::convert::{self, Number, count, hasher, random};
 use crate::error::Refused;
 use crate::lock::Locked;
 use crate::names::IdArgument;
@@ -37,13 +37,13 @@ impl GossipBackoff {
     }
 
     #[pyo3(signature = (to_node_id, *, now = None))]
-    fn should_send(&self, py: Python<'_>, to_node_id: IdArgument, now: Option<f64>) -> PyResult<bool> {
+    fn should_send(&self, py: Python<'_>, to_node_id: IdArgument, now: Option<Number>) -> PyResult<bool> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).should_send(to_node_id.0, now).map_err(Refused::from)?)
     }
 
     #[pyo3(signature = (to_node_id, *, now = None))]
-    fn record_failure(&self, py: Python<'_>, to_node_id: IdArgument, now: Option<f64>) -> PyResult<f64> {
+    fn record_failure(&self, py: Python<'_>, to_node_id: IdArgument, now: Option<Number>) -> PyResult<f64> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).record_failure(to_node_id.0, now).map_err(Refused::from)?)
     }

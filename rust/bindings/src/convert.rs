@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use palaver_core::{Entry, Error, IdHashBuilder, Precedence, Status, Time};
-use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
@@ -109,24 +109,43 @@ pub(crate) fn count(number: &Bound<'_, PyInt>, what: &'static str) -> PyResult<u
     Ok(number.extract().map_err(|_| Refused::from(Error::Count { what }))?)
 }
 
+/// A number argument. An int that is larger than every float counts as infinite, and is refused as that.
+#[derive(Clone, Copy)]
+pub(crate) struct Number(pub(crate) f64);
+
+impl<'py> FromPyObject<'_, 'py> for Number {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract() {
+            Ok(number) => Ok(Self(number)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => Ok(Self(f64::INFINITY)),
+            Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
+                Err(wrong_type("this must be a number", &object))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// A time argument in seconds.
 pub(crate) fn seconds(seconds: f64) -> PyResult<Time> {
     Ok(Time::new(seconds).map_err(Refused::from)?)
 }
 
 /// The time the caller gave, or that of `time.monotonic()`.
-pub(crate) fn now(py: Python<'_>, given: Option<f64>) -> PyResult<Time> {
+pub(crate) fn now(py: Python<'_>, given: Option<Number>) -> PyResult<Time> {
     static MONOTONIC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     match given {
-        Some(given) => seconds(given),
+        Some(Number(given)) => seconds(given),
         None => seconds(MONOTONIC.import(py, "time", "monotonic")?.call0()?.extract()?),
     }
 }
 
 /// Whole seconds of Unix time: those given, or the system's.
-pub(crate) fn wall_clock(given: Option<f64>) -> PyResult<u64> {
+pub(crate) fn wall_clock(given: Option<Number>) -> PyResult<u64> {
     match given {
-        Some(given) => Ok(seconds(given)?.seconds() as u64), // saturates
+        Some(Number(given)) => Ok(seconds(given)?.seconds() as u64), // saturates
         None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
     }
 }

@@ -4,7 +4,7 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 
-use crate::convert::{self, count, hasher, seconds};
+use crate::convert::{self, Number, count, hasher, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
 use crate::names::{IdArgument, KeptIdArgument, id_text};
@@ -28,25 +28,25 @@ impl FailureDetector {
     }
 
     #[pyo3(signature = (node_id, *, now = None))]
-    fn record_heartbeat(&self, py: Python<'_>, node_id: KeptIdArgument, now: Option<f64>) -> PyResult<()> {
+    fn record_heartbeat(&self, py: Python<'_>, node_id: KeptIdArgument, now: Option<Number>) -> PyResult<()> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).record_heartbeat(node_id.0, now).map_err(Refused::from)?)
     }
 
     #[pyo3(signature = (node_id, *, now = None))]
-    fn check_suspicion(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<bool> {
+    fn check_suspicion(&self, py: Python<'_>, node_id: IdArgument, now: Option<Number>) -> PyResult<bool> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).check_suspicion(&node_id.0, now))
     }
 
     #[pyo3(signature = (node_id, *, now = None))]
-    fn phi(&self, py: Python<'_>, node_id: IdArgument, now: Option<f64>) -> PyResult<f64> {
+    fn phi(&self, py: Python<'_>, node_id: IdArgument, now: Option<Number>) -> PyResult<f64> {
         let now = convert::now(py, now)?;
         Ok(self.0.lock(py).phi(&node_id.0, now))
     }
 
     #[pyo3(signature = (*, now = None))]
-    fn suspects<'py>(&self, py: Python<'py>, now: Option<f64>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    fn suspects<'py>(&self, py: Python<'py>, now: Option<Number>) -> PyResult<Vec<Bound<'py, PyString>>> {
         let now = convert::now(py, now)?;
         let suspects = self.0.lock(py).suspects(now);
         Ok(suspects.iter().map(|id| id_text(py, id)).collect())

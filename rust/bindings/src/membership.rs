@@ -7,7 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 
 use crate::beat::Beat;
-use crate::convert::{self, IncarnationArgument, StatusArgument, count, row, seconds};
+use crate::convert::{self, IncarnationArgument, Number, StatusArgument, count, row, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
 use crate::names::{IdArgument, KeptIdArgument, id_text, shown};
@@ -53,7 +53,7 @@ impl MembershipTable {
         &self,
         py: Python<'py>,
         incoming: &Bound<'py, PyDict>,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (entries, now) = (convert::entries(incoming)?, convert::now(py, now)?);
         let news = self.0.lock(py).merge(&entries, now).map_err(Refused::from)?;
@@ -61,7 +61,7 @@ impl MembershipTable {
     }
 
     #[pyo3(signature = (data, *, now = None))]
-    fn merge_bytes(&self, py: Python<'_>, data: PyBackedBytes, now: Option<f64>) -> PyResult<Merged> {
+    fn merge_bytes(&self, py: Python<'_>, data: PyBackedBytes, now: Option<Number>) -> PyResult<Merged> {
         let now = convert::now(py, now)?;
         let merged = py.detach(|| {
             let unchecked = self.0.lock_detached().read_news(&data)?;
@@ -106,7 +106,7 @@ impl MembershipTable {
         incarnation: Option<IncarnationArgument>,
         status: StatusArgument,
         last_heartbeat: Option<f64>,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<bool> {
         let (now, heard) = (convert::now(py, now)?, last_heartbeat.map(seconds).transpose()?);
         let incarnation = incarnation.map(|given| given.0);
@@ -119,7 +119,7 @@ impl MembershipTable {
         &self,
         py: Python<'py>,
         age: f64,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
         let (age, now) = (seconds(age)?, convert::now(py, now)?);
         let gone = self.0.lock(py).expire(age, now);

@@ -4,7 +4,7 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::convert::{self, IncarnationArgument, StatusArgument, TextArgument, seconds, status_text};
+use crate::convert::{self, IncarnationArgument, Number, StatusArgument, TextArgument, seconds, status_text};
 use crate::error::Refused;
 use crate::lock::Locked;
 use crate::names::{KeptIdArgument, id_text, shown};
@@ -92,7 +92,7 @@ impl Node {
     }
 
     #[pyo3(signature = (now = None))]
-    fn heartbeat(&self, py: Python<'_>, now: Option<f64>) -> PyResult<f64> {
+    fn heartbeat(&self, py: Python<'_>, now: Option<Number>) -> PyResult<f64> {
         let now = convert::now(py, now)?;
         Ok(self.node.lock(py).heartbeat(now).seconds())
     }

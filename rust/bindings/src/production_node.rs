@@ -16,7 +16,7 @@ use crate::cluster_arguments::{
     ticket as ticket_argument,
 };
 use crate::cluster_driver::engine_counters;
-use crate::convert::{self, OwnText, StatusArgument, TextArgument, random, seconds, status_text};
+use crate::convert::{self, Number, OwnText, StatusArgument, TextArgument, random, seconds, status_text};
 use crate::error::{ArgumentError, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
@@ -49,7 +49,7 @@ impl ProductionNode {
     fn act<R: Send>(
         &self,
         py: Python<'_>,
-        now: Option<f64>,
+        now: Option<Number>,
         action: impl FnOnce(&mut LocalEngine, Time) -> Result<R, Refused> + Send,
     ) -> PyResult<R> {
         let now = convert::now(py, now)?;
@@ -65,7 +65,7 @@ impl ProductionNode {
     fn act_alive<R: Send>(
         &self,
         py: Python<'_>,
-        now: Option<f64>,
+        now: Option<Number>,
         action: impl FnOnce(&mut LocalEngine, Time) -> Result<R, Refused> + Send,
     ) -> PyResult<R> {
         if self.local.lock(py).stopped {
@@ -99,8 +99,8 @@ impl ProductionNode {
         ticket: Option<&[u8]>,
         settings: Option<&Bound<'_, PyDict>>,
         #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
-        now: Option<f64>,
-        unix_time: Option<f64>,
+        now: Option<Number>,
+        unix_time: Option<Number>,
     ) -> PyResult<Self> {
         let mut config = EngineConfig::new(cluster.0, admission(authorities, allowed_keys, administrators)?);
         configure(&mut config, settings)?;
@@ -112,7 +112,7 @@ impl ProductionNode {
         let address = address.map_or_else(|| Ok(address_of(&id)), |given| parse_address(given.0))?;
         let now = convert::now(py, now)?;
         let unix = match unix_time {
-            Some(given) => seconds(given)?.seconds(),
+            Some(Number(given)) => seconds(given)?.seconds(),
             None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
         };
         let unix_at_zero = (unix - now.seconds()) * 1_000.0;
@@ -213,7 +213,7 @@ impl ProductionNode {
         #[pyo3(from_py_with = whole::maybe_load)] load: Option<u16>,
         #[pyo3(from_py_with = whole::maybe_sessions)] sessions: Option<u32>,
         draining: Option<bool>,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<Bound<'py, PyString>> {
         let leaves = match status {
             None | Some(StatusArgument(Status::Alive)) => false,
@@ -240,14 +240,14 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (addresses, *, now = None))]
-    fn join(&self, py: Python<'_>, addresses: Listed<OwnText>, now: Option<f64>) -> PyResult<()> {
+    fn join(&self, py: Python<'_>, addresses: Listed<OwnText>, now: Option<Number>) -> PyResult<()> {
         let seeds = parse_addresses(&addresses.0)?;
         self.act_alive(py, now, |local, now| local.command(Command::Join(seeds), now))
     }
 
     #[pyo3(signature = (other, *, now = None))]
-    fn gossip_to(&self, py: Python<'_>, other: &Self, now: Option<f64>) -> PyResult<bool> {
-        let now = Some(convert::now(py, now)?.seconds());
+    fn gossip_to(&self, py: Python<'_>, other: &Self, now: Option<Number>) -> PyResult<bool> {
+        let now = Some(Number(convert::now(py, now)?.seconds()));
         if std::ptr::eq(self, other) {
             return Ok(false);
         }
@@ -277,7 +277,7 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (*, now = None))]
-    fn send_gossip<'py>(&self, py: Python<'py>, now: Option<f64>) -> PyResult<Bound<'py, PyList>> {
+    fn send_gossip<'py>(&self, py: Python<'py>, now: Option<Number>) -> PyResult<Bound<'py, PyList>> {
         let packets = self.act(py, now, |local, now| {
             local.handle(Input::Deadline, now)?;
             Ok(std::mem::take(&mut local.outbox))
@@ -295,7 +295,7 @@ impl ProductionNode {
         payload: PyBackedBytes,
         from_address: TextArgument<'_>,
         stream: bool,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<bool> {
         let from = parse_address(from_address.0)?;
         self.act(py, now, |local, now| {
@@ -306,7 +306,7 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (*, now = None))]
-    fn heartbeat(&self, py: Python<'_>, now: Option<f64>) -> PyResult<Option<f64>> {
+    fn heartbeat(&self, py: Python<'_>, now: Option<Number>) -> PyResult<Option<f64>> {
         self.act(py, now, |local, now| {
             local.handle(Input::Deadline, now)?;
             Ok(local.engine.deadline().map(Time::seconds))
@@ -319,7 +319,7 @@ impl ProductionNode {
         py: Python<'_>,
         payload: PyBackedBytes,
         urgent: bool,
-        now: Option<f64>,
+        now: Option<Number>,
     ) -> PyResult<()> {
         let priority = if urgent { Priority::Gone } else { Priority::Application };
         let payload = payload.to_vec();

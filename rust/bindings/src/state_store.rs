@@ -8,7 +8,7 @@ use palaver_durable::Store;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::convert::{IncarnationArgument, wall_clock};
+use crate::convert::{IncarnationArgument, Number, wall_clock};
 use crate::error::Broken;
 use crate::lock::Locked;
 use crate::membership::MembershipTable;
@@ -51,7 +51,7 @@ impl StateStore {
     }
 
     #[pyo3(signature = (*, unix_time = None))]
-    fn first_incarnation(&self, py: Python<'_>, unix_time: Option<f64>) -> PyResult<u64> {
+    fn first_incarnation(&self, py: Python<'_>, unix_time: Option<Number>) -> PyResult<u64> {
         let seconds = wall_clock(unix_time)?;
         Ok(py
             .detach(|| {

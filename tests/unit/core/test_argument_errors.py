@@ -155,6 +155,13 @@ def test_a_setting_no_number_can_hold_is_refused_by_name(value: int) -> None:
         ProductionNode("a", settings={"max_members": value})
 
 
+def test_a_time_is_a_number() -> None:
+    with pytest.raises(ArgumentError, match="a time is a finite number"):
+        FailureDetector().record_heartbeat("a", now=10**400)
+    with pytest.raises(TypeError, match="this must be a number, not str; nothing was changed"):
+        MembershipTable("a").update("b", now="now")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("time", [math.nan, math.inf, -1.0])
 def test_a_time_is_finite_and_not_negative(time: float) -> None:
     for call in (
