@@ -58,8 +58,8 @@ class Producer(Struct, eq=False):
     encodings: list[Encoding] = []
     allow: frozenset[str] | None = None
     """Identities that may consume it; None: everybody."""
-    behind: tuple[tuple[str, frozenset[str] | None], ...] = ()
-    """(owner, allow) of older producers with the same id, which its owner does not know of (see Producers)."""
+    behind: tuple[Producer, ...] = ()
+    """Older producers with the same id, which its owner does not know of (see Producers)."""
     media_id: str = ""
     """Its name at the media node."""
     first_result: CreateProducerResult | None = None
@@ -118,9 +118,7 @@ class Producer(Struct, eq=False):
             return True
         if self.allow is not None and identity not in self.allow:
             return False
-        return all(
-            identity != owner and allow is not None and identity not in allow for owner, allow in self.behind
-        )
+        return not any(older.is_for(identity) for older in self.behind)
 
 
 class Consumer(Struct, eq=False):

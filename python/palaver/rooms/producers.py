@@ -18,7 +18,8 @@ class Producers:
     """For each identity an id names at most one producer.
 
     A producer with an allow-list is absent for everybody else: even its id is free for them, or a conflict would show
-    that it is there. Who makes a namesake is not told, and for those who see the older one the younger is absent.
+    that it is there. Who makes a namesake is not told, and for those who see the older one the younger is absent until
+    the older one is closed.
     """
 
     def __init__(self) -> None:
@@ -55,11 +56,17 @@ class Producers:
             producer.media_id = producer.id
             return
         namesakes = self._namesakes.setdefault(producer.id, [])
-        producer.behind = tuple((each.identity, each.allow) for each in (first, *namesakes))
+        producer.behind = (first, *namesakes)
         producer.media_id = f"{producer.id}\n{producer.peer}"  # no id has a line break
         namesakes.append(producer)
 
+    def behind(self, producer: Producer) -> list[Producer]:
+        """The younger ones of this id, which it hides from those who know of it."""
+        return [each for each in self._namesakes.get(producer.id, ()) if producer in each.behind]
+
     def remove(self, producer: Producer) -> None:
+        for younger in self.behind(producer):
+            younger.behind = tuple(each for each in younger.behind if each is not producer)
         namesakes = self._namesakes.get(producer.id, [])
         if self._first[producer.id] is not producer:
             namesakes.remove(producer)

@@ -233,10 +233,7 @@ class Room(Telling):
         self.producers.add(producer)
         owner.producers[producer.id] = producer
         self.version += 1
-        added = events.ProducerAdded(
-            producer.id, owner.peer, producer.kind, producer.source, producer.paused, producer.label
-        )
-        self.tell(added, to=self.audience_of(producer), but=owner.peer)
+        self.tell(_added(producer), to=self.audience_of(producer), but=owner.peer)
         if self._observer is not None:
             epoch = self.log.epoch
             self._observer(Observation("track_published", self.id, epoch, owner.info, producer.info))
@@ -244,6 +241,7 @@ class Room(Telling):
     def close_producer(self, producer: Producer, by: str, reason: str) -> None:
         """Closes a producer and the consumers that depend on it; `by` is the peer that asked, who has its reply."""
         owner = self.participants[producer.peer]
+        hidden_ones = [(each, self.audience_of(each)) for each in self.producers.behind(producer)]
         self.producers.remove(producer)
         del owner.producers[producer.id]
         owner.remember_closed(producer.id)
@@ -259,6 +257,10 @@ class Room(Telling):
             consuming = self.participants[consumer.peer]
             self.close_consumer(consuming, consumer)
             self.tell(events.ConsumerClosed(consumer.id, producer.id, reason), to=consumer.peer)
+        for younger, known in hidden_ones:  # it has the id alone now, for some who have not heard of it
+            news = frozenset(p.peer for p in self.participants.values() if self.may_see(p, younger))
+            if news := news - (known or frozenset()):
+                self.tell(_added(younger), to=news)
 
     def set_paused(
         self, producer: Producer, by: str, *, self_bit: bool | None = None, moderator_bit: bool | None = None
@@ -337,3 +339,9 @@ class Room(Telling):
             self.media.pause_consumer(self.id, consumer.media_id, paused)
         self.tell_wanted(consumer.source)
         return True
+
+
+def _added(producer: Producer) -> events.ProducerAdded:
+    return events.ProducerAdded(
+        producer.id, producer.peer, producer.kind, producer.source, producer.paused, producer.label
+    )

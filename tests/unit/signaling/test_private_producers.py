@@ -83,12 +83,29 @@ def test_each_hears_only_of_the_producer_that_it_knows(stage: Stage) -> None:
     assert dave.take() == eve.take() == []
 
 
+def test_a_namesake_shows_itself_once_the_older_one_is_closed(stage: Stage) -> None:
+    alice, carol = stage.enter("alice"), stage.enter("carol")
+    eve, dave = stage.enter("eve"), stage.enter("dave")
+    publish(alice, "x", allow=["carol"])
+    publish(eve, "x")
+    for client in (alice, carol, dave, eve):
+        client.take()
+    alice.call("closeProducer", id="x")
+    assert [each["event"] for each in carol.take()] == ["producerClosed", "producerAdded"]
+    assert [each["peer"] for each in alice.take()] == [eve.peer]
+    assert dave.take() == eve.take() == []
+    assert carol.call("createConsumer", producer="x", transport="r")["producer"] == "x"
+    eve.call("pauseProducer", id="x")
+    assert carol.take() == dave.take()
+    assert stage.enter("alice").call("roomInfo")["producers"][0]["peer"] == eve.peer
+
+
 def test_namesakes_are_two_at_the_media_node() -> None:
     media = NotingMedia()
     stage = Stage(node_settings(), media={"media": media})
     alice, carol, eve = stage.enter("alice"), stage.enter("carol"), stage.enter("eve")
     publish(alice, "x", allow=["carol"])
-    publish(eve, "x")
+    publish(eve, "x", allow=[])
     carol.call("createConsumer", producer="x", transport="r")
     eve.call("createConsumer", producer="x", transport="r")
     alice.call("closeProducer", id="x")
