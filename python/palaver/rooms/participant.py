@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from palaver.protocol.events import Event
+from palaver.protocol.events import Event, ProducerClosed
 from palaver.protocol.methods.session import PeerInfo
 from palaver.protocol.types import Role
 from palaver.rooms.media import Consumer, Producer, WebRtcTransport
@@ -33,6 +33,7 @@ class Participant:
         "identity",
         "links",
         "links_opened",
+        "lost",
         "media_errors",
         "name",
         "peer",
@@ -70,6 +71,8 @@ class Participant:
         self.producers: dict[str, Producer] = {}
         self.consumers: dict[str, Consumer] = {}
         self.closed_ids: dict[str, None] = {}
+        self.lost: dict[str, None] = {}
+        """Producers that it consumed until they were closed."""
         self.quality = Quality()
         self.stats = Statistics()
         self.traces: tuple[frozenset[str], float] | None = None
@@ -123,12 +126,22 @@ class Participant:
     def cares_for(self, event: Event) -> bool:
         """Whether an event of producers is told even to `subscribe:"none"`: of one's own, or one that one consumes."""
         producer = getattr(event, "id", None)
-        return getattr(event, "peer", None) == self.peer or any(
-            consumer.producer == producer for consumer in self.consumers.values()
-        )
+        if getattr(event, "peer", None) == self.peer or (
+            type(event) is ProducerClosed and producer in self.lost
+        ):
+            return True
+        return any(consumer.producer == producer for consumer in self.consumers.values())
 
     def remember_closed(self, id: str) -> None:
         self.stats.forget(id)
-        self.closed_ids[id] = None
-        if len(self.closed_ids) > REMEMBERED_IDS:
-            del self.closed_ids[next(iter(self.closed_ids))]
+        _remember(self.closed_ids, id)
+
+    def remember_lost(self, producer: str) -> None:
+        """Takes note that a producer is closed which it consumes: an event is shown or not when it is sent."""
+        _remember(self.lost, producer)
+
+
+def _remember(ids: dict[str, None], id: str) -> None:
+    ids[id] = None
+    if len(ids) > REMEMBERED_IDS:
+        del ids[next(iter(ids))]

@@ -255,6 +255,7 @@ class Room(Telling):
             self.media.close_producer(self.id, producer.media_id)
         for consumer in list(producer.consumers.values()):
             consuming = self.participants[consumer.peer]
+            consuming.remember_lost(producer.id)
             self.close_consumer(consuming, consumer)
             self.tell(events.ConsumerClosed(consumer.id, producer.id, reason), to=consumer.peer)
         for younger, known in hidden_ones:  # it has the id alone now, for some who have not heard of it

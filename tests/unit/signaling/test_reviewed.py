@@ -70,6 +70,16 @@ def test_an_owner_with_subscribe_none_hears_what_is_done_to_its_own(stage: Stage
     assert [each["event"] for each in sender.take()] == ["producerPaused", "producerClosed"]
 
 
+def test_a_consumer_with_subscribe_none_hears_of_what_it_consumes_to_the_end(stage: Stage) -> None:
+    sender, guest = stage.enter("sender"), stage.enter("guest", subscribe="none")
+    microphone(sender)
+    guest.call("createConsumer", id="c", producer="mic", transport="r")
+    sender.call("pauseProducer", id="mic")
+    sender.call("closeProducer", id="mic")
+    microphone(sender)
+    assert [each["event"] for each in guest.take()] == ["producerPaused", "producerClosed", "consumerClosed"]
+
+
 def test_a_hidden_moderator_stays_hidden(stage: Stage) -> None:
     bob = stage.enter("bob")
     ghost = stage.connect()
