@@ -62,6 +62,11 @@ class Faults:
         self.injected[fault.kind] += 1
         self._timers.at(fault.until, lambda: self.active.remove(fault))
 
+    @property
+    def drains(self) -> bool:
+        """Whether the node takes no newcomers."""
+        return any(each.kind == "drain" and each.scope == "node" for each in self.active)
+
     def cuts_off(self, session: SignalingSession) -> bool:
         """Whether what the session sends is lost."""
         return any(each.kind == "partition" and each.concerns(session) for each in self.active)

@@ -99,7 +99,7 @@ class SessionManager:
 
     def check_seat(self, request: SeatRequest) -> None:
         """Raises ProtocolError (node_draining, room_full, limit, conflict) where `create_or_join` would; changes nothing."""
-        if self.draining:
+        if self.draining or self.faults.drains:
             raise ProtocolError("node_draining")
         room = self.rooms.get(request.room)
         claims = request.claims

@@ -118,3 +118,16 @@ def test_faults_of_sessions_close_with_their_code(stage: Stage, fault: str, code
 def test_a_node_wide_drain_turns_readiness(stage: Stage) -> None:
     enter(stage, "alice").call("chaosInject", fault="drain", scope="node", ttlS=7)
     assert stage.drains == [7.0]
+
+
+def test_a_drain_of_the_node_takes_no_newcomers_until_it_is_over(stage: Stage) -> None:
+    alice = enter(stage, "alice")
+    alice.call("chaosInject", fault="drain", scope="node", ttlS=30)
+    assert alice.closed is not None and alice.closed[0] == 4001
+    alice.lose()
+    with pytest.raises(Refusal, match="node_draining"):
+        enter(stage, "bob")
+    again = stage.connect(bearer=stage.token("alice"))
+    assert again.resume(alice)["resumed"] is True
+    stage.advance(31)
+    enter(stage, "bob")
