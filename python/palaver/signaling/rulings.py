@@ -171,8 +171,12 @@ class Rulings:
         bans = [each for each in self._in_force(identity, now) if each.bans_from(room)]
         if bans:
             longest = max(bans, key=lambda each: math.inf if each.until is None else each.until)
-            after = None if longest.until is None else round((longest.until - now) * 1000)
-            raise ProtocolError("banned", longest.reason or None, after_ms=after, banId=longest.id)
+            if longest.until is None:
+                raise ProtocolError("banned", longest.reason or None, banId=longest.id)
+            after = math.ceil((longest.until - now) * 1000)
+            raise ProtocolError(
+                "banned", longest.reason or None, after_ms=after, retry="same", banId=longest.id
+            )
 
     def check_token(self, claims: Claims, now: float, room: str = "") -> None:
         """Raises ProtocolError token_revoked. A revocation for one room holds in it, and for tokens that name it."""
