@@ -73,6 +73,21 @@ def test_knocking_is_told_to_moderators_only(stage: Stage, owner: Client) -> Non
     assert bob.take() == []
 
 
+def test_who_knocks_in_one_flight_waits_on_the_same_socket(stage: Stage, owner: Client) -> None:
+    owner.call("lockRoom", mode="knock")
+    carol = stage.connect()
+    with pytest.raises(Refusal, match="room_locked"):
+        carol.join(token=stage.token("carol"))
+    assert carol.authenticated
+    owner.call("lockRoom", mode="knock", admit=["carol"])
+    assert carol.join()["you"]["identity"] == "carol"
+    owner.call("lockRoom", mode="closed")
+    dave = stage.connect()
+    with pytest.raises(Refusal, match="room_locked"):
+        dave.join(token=stage.token("dave"))
+    assert not dave.authenticated
+
+
 def knock(stage: Stage, identity: str) -> None:
     with pytest.raises(Refusal, match="room_locked"):
         stage.enter(identity)

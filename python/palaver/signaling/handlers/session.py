@@ -148,7 +148,14 @@ class SessionHandler:
             params.subscribe,
             params.on_duplicate,
         )
-        self._check(request, params, message.now)
+        try:
+            self._check(request, params, message.now)
+        except ProtocolError as error:
+            if session.state == "new" and error.extra.get("mode") == "knock":
+                self._auth.accept(
+                    message.caller, claims
+                )  # who knocks may wait at the door, and try again there
+            raise
         joining = self._joining.get(claims.identity, 0)
         if session.is_joining or (params.offer is not None and joining >= JOINS_IN_FLIGHT):
             raise ProtocolError("unavailable", "this join is being answered already", after_ms=100)
