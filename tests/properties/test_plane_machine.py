@@ -143,6 +143,33 @@ class Plane(RuleBasedStateMachine):
             self._settle(identity)  # what one did oneself one learns from the reply
             self.views[identity].producers[id] = any(reply["paused"].values())
 
+    @rule(identity=who, other=who, method=st.sampled_from(["mute", "unmute"]), everybody=st.booleans())
+    def mute(self, identity: str, other: str, method: str, everybody: bool) -> None:
+        if other not in self.clients or identity not in self.clients:
+            return
+        target: dict[str, Any] = {"allExcept": []} if everybody else {"peer": self.clients[other].peer}
+        if self._try(identity, method, target=target):
+            self._settle(identity)  # what one did oneself one learns from the reply, or looks up
+            view = self.views[identity]
+            for each in self.clients[identity].call("roomInfo")["producers"]:
+                if each["id"] in view.producers and each["peer"] != view.me:
+                    view.producers[each["id"]] = each["paused"]
+
+    @rule(identity=who, hidden=st.booleans())
+    def refresh(self, identity: str, hidden: bool) -> None:
+        token = self.stage.token(identity, role=ROLES[identity], hidden=hidden)
+        self._try(identity, "refreshToken", token=token)
+
+    @rule(identity=who)
+    def look_at_ones_own(self, identity: str) -> None:
+        if identity in self.clients:
+            room = self.stage.plane.sessions.rooms["room"]
+            own = self.clients[identity].call("join", room="room")["you"]["producers"]
+            seat = room.participants[self.clients[identity].peer]
+            assert {each["id"]: each["paused"] for each in own} == {
+                each.id: each.paused for each in seat.producers.values()
+            }
+
     @rule(identity=who, id=st.sampled_from("xyz"))
     def consume(self, identity: str, id: str) -> None:
         self._try(identity, "createConsumer", id=f"of {id}", producer=id, transport="r", paused=False)
