@@ -5,9 +5,14 @@ Real nodes have a driver of their own (palaver.cluster.member); here a round is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from typing import Final
 
 from palaver.core import ArgumentError, FanoutStrategy, GossipStrategy, ProductionNode
+
+HOPS: Final = 16
+"""Packets that answer packets end after so many: an indirect probe takes six, a sync three."""
 
 
 class Cluster:
@@ -27,13 +32,19 @@ class Cluster:
         return self._nodes
 
     def add_node(self, node: ProductionNode) -> None:
-        """Raises ArgumentError for an id that is here already."""
+        """Takes a node in; the others hear of it in the next rounds. Raises ArgumentError for an id that is here already."""
+        if not isinstance(node, ProductionNode):
+            raise ArgumentError(f"a cluster holds nodes, such as ProductionNode(name), not {node!r}")
         if node.node_id in self._nodes:
             raise ArgumentError(f"the cluster has a node {node.node_id} already")
         self._nodes[node.node_id] = node
 
-    def remove_node(self, node_id: str) -> ProductionNode:
-        """Takes a node out without a goodbye, as a crash does; returns it. Raises ArgumentError for one that is not here."""
+    def remove_node(self, node: str | ProductionNode) -> ProductionNode:
+        """Takes a node out, by its id or itself, without a goodbye, as a crash does; returns it.
+
+        For a goodbye have it `update_status("left")` and let a round pass first. Raises ArgumentError for one that is not here.
+        """
+        node_id = node.node_id if isinstance(node, ProductionNode) else node
         try:
             return self._nodes.pop(node_id)
         except KeyError:
@@ -42,22 +53,39 @@ class Cluster:
     def gossip_round(self, *, now: float | None = None) -> int:
         """Every node beats and gossips with `fanout` others; returns how many exchanges changed a view.
 
-        `now` is seconds of a monotonic clock, the same for all nodes; the system's where it is left out.
+        Probes, answers and news among them are carried too, until nothing is under way. `now` is seconds of a monotonic
+        clock, the same for all nodes; the system's where it is left out. Who has left says its goodbye and is passed over.
         """
-        changed = 0
-        for node in list(self._nodes.values()):
+        now = time.monotonic() if now is None else now
+        for node in self._nodes.values():
             node.heartbeat(now=now)
-            others = [other for other in self._nodes.values() if other is not node]
+        members = [node for node in self._nodes.values() if node.status == "alive"]
+        changed = 0
+        for node in members:
+            others = [other for other in members if other is not node]
             for other in self._pick(others):
                 changed += node.gossip_to(other, now=now)
+        self._carry(now)
         return changed
 
     def print_all_memberships(self) -> None:
         """Prints what every node believes of every member."""
         for node in self._nodes.values():
+            print(f"{node.name or 'a node'} ({node.node_id}), {node.status}, sees")
             node.print_membership()
 
     def _pick(self, others: list[ProductionNode]) -> list[ProductionNode]:
         if isinstance(self.strategy, FanoutStrategy):
             return self.strategy.select_targets(others, self.fanout)
         return self.strategy.select_peers(others, self.fanout)
+
+    def _carry(self, now: float) -> None:
+        """Delivers the packets of all to each other; what is for somebody who is not here is lost, as on any network."""
+        at = {node.address: node for node in self._nodes.values()}
+        for _ in range(HOPS):
+            sent = [(node.address, packet) for node in at.values() for packet in node.send_gossip(now=now)]
+            if not sent:
+                return
+            for sender, (address, payload, stream) in sent:
+                if (receiver := at.get(address)) is not None:
+                    receiver.receive_gossip(payload, sender, stream=stream, now=now)
