@@ -188,7 +188,10 @@ def list_keys(
         say(f"key   {key.id}  {key.state:<9} {_day(key.created)}  {key.public_key}")
     for node in ledger.nodes:
         state = "banned" if node.banned else "ended" if node.not_after < time.time() else "admitted"
-        say(f"node  {node.node_id}  {state:<9} until {_day(node.not_after)}  {node.name}")
+        name = (
+            node.name if node.name.isprintable() else ascii(node.name)
+        )  # of a ledger from before this was refused
+        say(f"node  {node.node_id}  {state:<9} until {_day(node.not_after)}  {name}")
 
 
 @keys.command()

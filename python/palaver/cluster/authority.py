@@ -14,13 +14,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from palaver.cluster.invitation import Invitation
+from palaver.cluster.invitation import MAX_TOKEN, Invitation
 from palaver.cluster.notice import MAX_AUTHORITIES, AuthoritySet, TicketRenewal, sign_notice
 from palaver.cluster.private_file import read_private, write_private
 from palaver.core import KeyManager, node_id_of, sign_ban, sign_ticket
 from palaver.errors import SettingsError
+from palaver.settings.cluster_rules import NAME_RULE, is_cluster_name
 
 LEDGER: Final = "authority.json"
+MAX_LEDGER: Final = 1 << 25
+"""Bytes: the engine's 65,536 members (EngineConfig::max_members) of some 350, and as many that are banned."""
+MAX_NAME: Final = 256
+"""Characters of what a node is called in the ledger: as many bytes as in its record."""
 KeyState = Literal["active", "retiring", "revoked"]
 
 
@@ -63,7 +68,12 @@ class Authority:
 
     @classmethod
     def create(cls, directory: Path, cluster: str) -> Authority:
-        """Makes a key pair. Raises SettingsError where there is an authority already, which is never replaced."""
+        """Makes a key pair. Raises SettingsError where there is an authority already, which is never replaced.
+
+        The cluster's name is that of the setting cluster.name, and has its rule.
+        """
+        if not is_cluster_name(cluster):
+            raise SettingsError(f"a cluster's name must be {NAME_RULE}, not {cluster!r}")
         if (directory / LEDGER).exists():
             raise SettingsError(
                 f"{directory}: there is an authority already; `palaver cluster keys rotate` renews its key"
@@ -76,7 +86,7 @@ class Authority:
     def open(cls, directory: Path) -> Authority:
         """Raises SettingsError."""
         path = directory / LEDGER
-        data = read_private(path)
+        data = read_private(path, MAX_LEDGER)
         if data is None:
             raise SettingsError(f"{directory}: there is no authority; `palaver cluster init` makes one")
         try:
@@ -95,8 +105,11 @@ class Authority:
     ) -> Invitation:
         """Lets one node in: the one with `public_key`, or a new one whose key the invitation holds.
 
-        A node that was let in before gets a new ticket. Raises SettingsError for a banned node and for no key.
+        A node that was let in before gets a new ticket. Raises SettingsError, with nothing changed, for a banned node, for no
+        key, for a name that is no line of text, for more seeds than a token holds and where the ledger is full.
         """
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise SettingsError(f"a node's name is a line of at most {MAX_NAME} printable characters")
         private_key = b""
         if public_key is None:
             keys = KeyManager()
@@ -108,9 +121,7 @@ class Authority:
         if any(node.node_id == node_id and node.banned for node in self.ledger.nodes):
             raise SettingsError(f"{node_id} is banned, for ever: it needs a new key")
         admitted, ticket = self._admit(node_id, public_key, name, int(time.time()) + ttl_seconds)
-        others = tuple(node for node in self.ledger.nodes if node.node_id != node_id)
-        self._save(replace(self.ledger, nodes=(*others, admitted)))
-        return Invitation(
+        invitation = Invitation(
             self.ledger.cluster,
             public_key,
             ticket,
@@ -119,6 +130,11 @@ class Authority:
             tuple(seeds),
             private_key,
         )
+        if len(invitation.token()) > MAX_TOKEN:
+            raise SettingsError(f"the seeds do not fit into a token of {MAX_TOKEN} characters: name fewer")
+        others = tuple(node for node in self.ledger.nodes if node.node_id != node_id)
+        self._save(replace(self.ledger, nodes=(*others, admitted)))
+        return invitation
 
     def rotate(self) -> list[bytes]:
         """Makes a new key that signs from now on, while the one before still counts, and new tickets for all nodes.
@@ -221,5 +237,21 @@ class Authority:
         return AuthorityKey(key_id, keys.public_key.hex(), int(time.time()), "active")
 
     def _save(self, ledger: Ledger) -> None:
-        write_private(self.directory / LEDGER, msgspec.json.format(msgspec.json.encode(ledger)))
+        data = _encoded(ledger)
+        if len(data) > MAX_LEDGER:
+            # Whose ticket has run out is no member; a ban is for ever.
+            now = time.time()
+            nodes = tuple(node for node in ledger.nodes if node.banned or node.not_after >= now)
+            ledger = replace(ledger, nodes=nodes)
+            data = _encoded(ledger)
+        if len(data) > MAX_LEDGER:
+            raise SettingsError(
+                f"{self.directory / LEDGER}: is full, with {len(ledger.nodes)} nodes that may be members or are banned; "
+                "nothing was changed"
+            )
+        write_private(self.directory / LEDGER, data, MAX_LEDGER)
         self.ledger = ledger
+
+
+def _encoded(ledger: Ledger) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(ledger))

@@ -5,22 +5,26 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from palaver.settings.broken import Broken
 from palaver.settings.cluster import ClusterSettings
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 _NAME = re.compile(r"[!-~]{1,64}\Z")
+NAME_RULE: Final = "1 to 64 ASCII characters without blanks"
 _SEED = re.compile(r"file:.+|(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+)(:[0-9]{1,5})?\Z")
+
+
+def is_cluster_name(text: str) -> bool:
+    """Whether a cluster may be called so: NAME_RULE."""
+    return _NAME.match(text) is not None
 
 
 def broken_cluster_rules(cluster: ClusterSettings) -> Iterator[Broken]:
     """Every rule that does not hold."""
-    if not _NAME.match(cluster.name):
-        yield Broken(
-            ("cluster.name",),
-            f"cluster.name must be 1 to 64 ASCII characters without blanks, not {cluster.name!r}",
-        )
+    if not is_cluster_name(cluster.name):
+        yield Broken(("cluster.name",), f"cluster.name must be {NAME_RULE}, not {cluster.name!r}")
     for index, seed in enumerate(cluster.seeds):
         if not _SEED.match(seed):
             message = f"cluster.seeds must be host:port, [IPv6]:port or file:PATH, not {seed!r}"

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from palaver.cluster import Authority, read_invitation
+from palaver.cluster import authority as module
 from palaver.cluster.credential_keeper import CredentialKeeper
 from palaver.cluster.notice import AuthoritySet, NoticeError, sign_notice
 from palaver.core import KeyManager
@@ -185,3 +186,60 @@ def test_a_ticket_that_comes_before_the_key_that_signed_it_is_taken_later(
     assert keeper.take(sets[0]) == "authorities, set 2"
     assert keeper.retry() == ["ticket"]
     assert keeper.retry() == []
+
+
+def test_a_full_ledger_loses_whose_ticket_has_run_out_and_keeps_whom_it_banned(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.invite(name="ended", ttl_seconds=-10)
+    authority.ban(authority.ledger.nodes[0].node_id)
+    for _ in range(8):
+        authority.invite(name="ended too", ttl_seconds=-10)
+    size = (authority.directory / module.LEDGER).stat().st_size
+    monkeypatch.setattr(module, "MAX_LEDGER", size)
+    authority.invite(name="new", ttl_seconds=YEAR)
+    assert [node.name for node in authority.ledger.nodes] == ["ended", "new"]
+    assert Authority.open(authority.directory).ledger == authority.ledger
+
+
+def test_a_ledger_is_never_written_larger_than_it_is_read(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.invite(name="a", ttl_seconds=YEAR)
+    before = authority.ledger
+    monkeypatch.setattr(module, "MAX_LEDGER", (authority.directory / module.LEDGER).stat().st_size)
+    with pytest.raises(SettingsError, match=r"is full, with 2 nodes .* nothing was changed"):
+        authority.invite(name="b", ttl_seconds=YEAR)
+    assert authority.ledger == before
+    assert Authority.open(authority.directory).ledger == before
+
+
+def test_a_ledger_of_a_large_cluster_is_read_back(authority: Authority) -> None:
+    authority.invite(name="a", ttl_seconds=YEAR)
+    many = replace(authority.ledger, nodes=authority.ledger.nodes * 5_000)  # above a mebibyte
+    authority._save(many)
+    assert Authority.open(authority.directory).ledger == many
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 65, "naïve", "tab\t"])
+def test_a_cluster_is_called_as_the_settings_allow(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="1 to 64 ASCII characters without blanks"):
+        Authority.create(tmp_path / "authority", name)
+    assert not (tmp_path / "authority").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        ({"name": "\x1b[31mred"}, "a line of at most 256 printable"),
+        ({"name": "x" * 257}, "a line of at most 256 printable"),
+        ({"name": "a", "seeds": [f"{'x' * 240}:{port}" for port in range(1, 71)]}, "do not fit into a token"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_invited(
+    authority: Authority, asked: dict[str, object], rule: str
+) -> None:
+    before = authority.ledger
+    with pytest.raises(SettingsError, match=rule):
+        authority.invite(ttl_seconds=YEAR, **asked)  # type: ignore[arg-type] # by name
+    assert authority.ledger == before
