@@ -51,6 +51,8 @@ def test_a_cluster_is_looked_at_from_the_command_line(tmp_path: Path) -> None:
             "leave", "--url", second.http, "--admin-token", ADMIN
         )
         until(lambda: first.statuses()["b"] == "left")
+        there = palaver("members", "--url", second.http, "--admin-token", ADMIN)
+        assert there == ""  # no header without rows; the reason is on stderr
 
 
 @pytest.mark.parametrize("command", [("top", "--every", "0.1"), ("members", "--watch", "--every", "0.1")])
@@ -93,6 +95,27 @@ def test_the_note_of_a_node_is_its_owners_and_goes_with_it(tmp_path: Path) -> No
         node.process.send_signal(signal.SIGTERM)
         assert node.running.ended()[0] == 0
         assert not note.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_trial_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "palaver.cli", "cluster", "try", "--nodes", "2"],
+        env={**KEPT, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    pids = []
+    for line in process.stderr:
+        if line.startswith("node "):
+            pids.append(int(line.split()[1]))
+        if line.startswith("to join"):
+            break
+    assert len(pids) == 2
+    process.send_signal(number)
+    assert process.wait(60) in (0, 130)  # as after Ctrl-C: the view has begun, or not yet
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    assert list(tmp_path.glob("palaver-cluster-*")) == []
+    process.stderr.close()
 
 
 @pytest.fixture

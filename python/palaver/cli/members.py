@@ -9,7 +9,7 @@ import typer
 from palaver.cli.local_node import AdminToken, LocalNode, Url, find_node
 from palaver.cli.member_table import by_name, plain, table
 from palaver.cli.options import Json, StateDir, Verbose
-from palaver.cli.output import say, say_json
+from palaver.cli.output import complain, say, say_json
 
 
 def members(
@@ -40,6 +40,8 @@ def members(
     found = by_name(node.members())
     if json:
         say_json(found)
+    elif not found:
+        complain("palaver: this node has left its cluster, and sees nobody")
     elif sys.stdout.isatty():
         from rich.console import Console
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from palaver.cli.local_node import find_node
 from palaver.cli.members import watched
@@ -21,8 +23,13 @@ STOP_SECONDS = 10.0
 
 
 def trial(nodes: int) -> None:
-    """Starts `nodes` of them and shows their members until Ctrl-C. Raises StartError where one does not start."""
+    """Starts `nodes` of them and shows their members until Ctrl-C. Raises StartError where one does not start.
+
+    A closed terminal and a polite kill end it as Ctrl-C does: the nodes are in sessions of their own, and would go on.
+    """
     with ExitStack() as stack:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            stack.callback(signal.signal, number, signal.signal(number, _interrupt))
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="palaver-cluster-")))
         processes: list[subprocess.Popen[str]] = []
         stack.callback(_stop, processes)
@@ -36,6 +43,12 @@ def trial(nodes: int) -> None:
             complain(f"node {process.pid} runs")
         complain(f"to join: palaver dev --join {first['gossip']}")
         watched(find_node(None, None, root / "1"), 1.0, json=False)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # a second one must not interrupt the end
+    raise KeyboardInterrupt
 
 
 def _start(processes: list[subprocess.Popen[str]], root: Path, join: str | None) -> dict[str, Any]:
