@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,16 @@ def parse_seed(entry: str) -> Address:
     if match["six"] is not None:
         ipaddress.IPv6Address(host)
     return host, port
+
+
+def check_address(address: object) -> None:
+    """Raises ValueError: the rule, for what is no (IP address, port) that something can be sent to."""
+    match address:
+        case (str(host), int(port)) if 1 <= port <= 65535:
+            with suppress(ValueError):
+                ipaddress.ip_address(host)
+                return
+    raise ValueError(f"an address is (IP address, port), such as ('192.0.2.1', 7882), not {address!r}")
 
 
 def resolve(host: str, port: int) -> list[Address]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from palaver.cluster.bootstrap import MAX_SEEDS, Address
+from palaver.cluster.bootstrap import MAX_SEEDS, Address, check_address
 from palaver.core import ArgumentError, ClusterDriver
 from palaver.settings.dev import url_host
 
@@ -23,8 +23,14 @@ class ClusterManager:
     def join(self, *nodes: Address) -> bool:
         """Greets these addresses from now on, in place of those before. Whether that changed anything.
 
-        Raises ArgumentError for more than 64.
+        Raises ArgumentError for more than 64, and for what is no pair of an IP address and a port: names are for
+        BootstrapConfig.
         """
+        for node in nodes:
+            try:
+                check_address(node)
+            except ValueError as error:
+                raise ArgumentError(str(error)) from None
         if len(nodes) > MAX_SEEDS:
             raise ArgumentError(f"a node greets at most {MAX_SEEDS} seeds, not {len(nodes)}")
         if nodes == self._seeds:

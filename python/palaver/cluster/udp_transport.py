@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 
+from palaver.cluster.bootstrap import check_address
 from palaver.cluster.transport import Inbox, TransportError
 
 
@@ -40,7 +41,18 @@ class UdpTransport:
         return host, port
 
     def add_peer(self, node_id: str, address: tuple[str, int]) -> None:
-        """`address` holds an IP address, as datagrams do: names are for BootstrapConfig."""
+        """`address` holds an IP address, as datagrams do: names are for BootstrapConfig.
+
+        Raises TransportError for what is none, for one of the other family than the socket's, and for one that another has.
+        """
+        try:
+            check_address(address)
+        except ValueError as error:
+            raise TransportError(str(error)) from None
+        if (":" in address[0]) != (":" in self.address[0]):
+            raise TransportError(
+                f"{address[0]} cannot be reached from {self.address[0]}: one is IPv4, one IPv6"
+            )
         self.inbox.add(node_id, address)
 
     def remove_peer(self, node_id: str) -> None:

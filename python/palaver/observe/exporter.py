@@ -44,9 +44,12 @@ class MetricsExporter:
         """Returns the Prometheus text exposition (format 0.0.4), UTF-8, or the same numbers as JSON.
 
         In JSON a metric is ``name: {kind, help, samples: [{name, labels, value}]}``; a sample that is no number is null.
+        Raises ValueError for another format.
         """
         if format == "prometheus":
             return generate_latest(self._registry)
+        if format != "json":
+            raise ValueError(f"metrics are exported as prometheus or json, not {format!r}")
         return json.dumps({family.name: _as_json(family) for family in self._registry.collect()}).encode()
 
 

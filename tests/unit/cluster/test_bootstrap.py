@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from palaver.cluster import BootstrapConfig
+from palaver.cluster import BootstrapConfig, ClusterManager
 from palaver.cluster.bootstrap import MAX_SEEDS
+from palaver.core import ArgumentError, ClusterDriver, KeyManager
 from palaver.errors import SettingsError
 
 
@@ -73,3 +74,11 @@ def test_the_interval_is_above_zero() -> None:
 
 def test_the_system_knows_loopback() -> None:
     assert ("127.0.0.1", 7000) in BootstrapConfig(["localhost:7000"]).get_seed_nodes()
+
+
+@pytest.mark.parametrize("node", ["127.0.0.1:7882", ("127.0.0.1",), ("localhost", 7882), ("127.0.0.1", 0)])
+def test_a_manager_says_what_an_address_is(node: object) -> None:
+    manager = ClusterManager(ClusterDriver(KeyManager(), cluster="t"), "me")
+    with pytest.raises(ArgumentError, match="an address is"):
+        manager.join(node)  # type: ignore[arg-type]
+    assert manager.seeds == ()

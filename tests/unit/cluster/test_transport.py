@@ -160,3 +160,14 @@ async def test_a_taken_port_is_named() -> None:
     with pytest.raises(TransportError, match=f"127.0.0.1 port {port} cannot be bound: it is taken"):
         await UdpTransport.open("b", host, port)
     await one.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [("127.0.0.1", 99_999), ("127.0.0.1", 0), ("localhost", 7882), ("999.1.1.1", 7882), ("::1", 7882), "x:1"],
+)
+async def test_an_address_that_nothing_can_be_sent_to_is_refused(address: Any) -> None:
+    one = await UdpTransport.open("a")
+    with pytest.raises(TransportError, match=r"an address is|one is IPv4"):
+        one.add_peer("b", address)
+    await one.close()

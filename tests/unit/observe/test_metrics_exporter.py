@@ -92,3 +92,8 @@ def test_json_has_the_numbers_of_the_page() -> None:
         {"name": "palaver_a_things_total", "labels": {"kind": "x"}, "value": 3.0}
     ]
     assert page["process_resident_memory_bytes"]["samples"][0]["value"] > 0
+
+
+def test_an_unknown_format_is_an_error() -> None:
+    with pytest.raises(ValueError, match="prometheus or json, not 'xml'"):
+        MetricsExporter({}).export("xml")  # type: ignore[arg-type]
