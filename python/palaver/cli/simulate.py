@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,13 @@ def simulate(
         ),
     ],
     nodes: Annotated[
-        int | None, typer.Option(help="How many nodes, if not as many as the scenario says.")
+        int | None,
+        typer.Option(help="How many nodes, if not as many as the scenario says.", min=3, max=5_000),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Everything random; the same seed gives the same history.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(help="Everything random; the same seed gives the same history.", min=0, max=2**64 - 1),
+    ] = 1,
     rules: Annotated[str, typer.Option(help="palaver, or a model of memberlist or swim.")] = "palaver",
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw spread and view sizes as SVG.", dir_okay=False)
@@ -60,6 +65,8 @@ def simulate(
             text = Path(scenario).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise typer.BadParameter(f"{scenario} cannot be read: {error}", param_hint="SCENARIO") from None
+    if plot is not None and not os.access(plot.absolute().parent, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{plot} cannot be written: there is no such directory", param_hint="--plot")
     with _bar(scenario, json) as progress:
         try:
             figures = run(text, nodes, seed, rules=_rules(rules), progress=progress)
@@ -68,7 +75,10 @@ def simulate(
     if plot is not None:
         from palaver.cli.simulation_plot import simulation_plot
 
-        plot.write_text(simulation_plot(figures), "utf-8")
+        try:
+            plot.write_text(simulation_plot(figures), "utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"{plot} cannot be written: {error}", param_hint="--plot") from None
     if json:
         say_json(figures)
     else:

@@ -57,5 +57,12 @@ def test_the_scenarios_are_listed_and_wrong_ones_refused() -> None:
         ("missing.toml",),
         ("crash-100", "--rules", "raft"),
         ("crash-100", "--nodes", "1"),
+        ("crash-100", "--nodes", "-5"),
+        ("crash-100", "--nodes", str(2**64)),
+        ("crash-100", "--seed", "-1"),
+        ("crash-100", "--seed", str(2**64)),
+        ("crash-100", "--plot", "/missing/x.svg"),
     ):
-        assert called(*arguments).exit_code == 2, arguments
+        result = called(*arguments)
+        assert result.exit_code == 2, arguments
+        assert isinstance(result.exception, SystemExit), arguments
