@@ -25,7 +25,7 @@ PAGE = ROOT / "docs/gossip.md"
 BEGIN, END = "<!-- simulated: begin -->", "<!-- simulated: end -->"
 ORDER = [
     "crash-100", "crash-1000", "crash-4500", "rumour", "rumour-lossy", "blocked", "stopped", "one-way", "lossy-members",
-    "flip-flop", "semi-detached", "partition", "mass-restart", "bootstrap", "idle",
+    "flip-flop", "semi-detached", "chaos", "partition", "mass-restart", "bootstrap", "idle",
 ]  # fmt: skip
 WORDS = {
     "unreachable_99": "99 % know it is unreachable",

@@ -1355,7 +1355,7 @@ def simulate(
     """Runs a cluster in virtual time, through the troubles of a scenario: the engine itself, with a model of the cipher.
 
     ``scenario`` is a name of ``simulation_scenarios`` or a TOML text (see rust/sim/src/scenario.rs), ``nodes``
-    (3 to 20,000) replaces its number. The same arguments give the same history. ``rules`` are ours or a model of a rival's.
+    (3 to 5,000, which take 5 to 15 GB) replaces its number. The same arguments give the same history. ``rules`` are ours or a model of a rival's.
     ``progress`` is told the share that is done, from 0 to 1, about once a virtual second, in which also Ctrl-C is heard; what it
     raises ends the run and is raised. The interpreter is released meanwhile.
 
@@ -1364,7 +1364,7 @@ def simulate(
     how many members a node sees: the fewest, on average, the most)``; ``spread``: ``(seconds, share of those that have heard the
     rumour or of the fault)``; ``bars``: ``(measure, at most, got or None, whether it is met)``, for this one seed.
 
-    Raises ArgumentError for a scenario that is none and numbers out of range.
+    Raises ArgumentError for a scenario that is none and numbers out of range (rust/sim/src/check.rs has the ranges).
     """
 
 def simulation_scenarios() -> dict[str, str]:

@@ -12,6 +12,7 @@ use crate::whole;
 const SCENARIOS: &[(&str, &str)] = &[
     ("blocked", include_str!("../../sim/scenarios/blocked.toml")),
     ("bootstrap", include_str!("../../sim/scenarios/bootstrap.toml")),
+    ("chaos", include_str!("../../sim/scenarios/chaos.toml")),
     ("crash-100", include_str!("../../sim/scenarios/crash-100.toml")),
     ("crash-1000", include_str!("../../sim/scenarios/crash-1000.toml")),
     ("crash-4500", include_str!("../../sim/scenarios/crash-4500.toml")),
@@ -26,9 +27,6 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("semi-detached", include_str!("../../sim/scenarios/semi-detached.toml")),
     ("stopped", include_str!("../../sim/scenarios/stopped.toml")),
 ];
-
-/// A simulated node takes about 100 KiB.
-const MAX_NODES: usize = 20_000;
 
 /// The scenarios that come along. The manual is palaver/core/_native.pyi.
 #[pyfunction]
@@ -64,12 +62,7 @@ pub(crate) fn simulate<'py>(
     }
     let mut read = Scenario::from_toml(text).map_err(ArgumentError::new_err)?;
     read.nodes = nodes.unwrap_or(read.nodes);
-    if !(3..=MAX_NODES).contains(&read.nodes) {
-        return Err(ArgumentError::new_err(format!(
-            "a simulation has 3 to {MAX_NODES} nodes, not {}",
-            read.nodes
-        )));
-    }
+    read.check().map_err(ArgumentError::new_err)?;
     if !(sample_every.is_finite() && sample_every >= 0.01) {
         return Err(ArgumentError::new_err("sample_every is a finite number of seconds from 0.01 on"));
     }

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod amid;
+mod arrivals;
 mod chance;
+mod check;
 mod measure;
 mod network;
 pub mod promises;
@@ -16,7 +18,7 @@ mod world;
 
 pub use chance::Chance;
 pub use measure::{Report, Sample};
-pub use network::{LinkQuality, NodeLinks};
+pub use network::{Chaos, Late, LinkQuality, NodeLinks};
 pub use recording::Recording;
 pub use run::{Options, configuration, run};
 pub use scenario::{Bar, Compared, Fault, Of, Rival, Scenario, Share, Start};

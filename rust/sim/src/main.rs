@@ -74,6 +74,7 @@ fn run_all(arguments: &Arguments) -> Result<(), String> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
         let mut scenario = Scenario::from_toml(&text).map_err(|error| format!("{file}: {error}"))?;
         scenario.nodes = arguments.nodes.unwrap_or(scenario.nodes);
+        scenario.check()?;
         let rivals = [None].into_iter().chain(scenario.rivals.iter().copied().map(Some));
         for rival in arguments.whose.map_or_else(|| rivals.collect(), |whose| vec![whose]) {
             let line = run_seeds(file, &scenario, rival, arguments)?;

@@ -7,6 +7,7 @@ use palaver_core::{NodeId, Status};
 
 use crate::run::is_rumour;
 use crate::scenario::Scenario;
+use crate::sim_node::SimNode;
 use crate::timeline::Timeline;
 use crate::world::{Told, World};
 
@@ -56,6 +57,22 @@ pub struct Report {
     /// How many nodes had heard the rumour, or knew of the affected nodes, when: seconds and share.
     pub spread: Vec<(f64, f64)>,
 }
+
+/// The names of [`Report::measures`], by which bars judge.
+pub(crate) const MEASURES: [&str; 12] = [
+    "bytes_per_node",
+    "dead_99",
+    "evicted",
+    "false_dead",
+    "false_dead_healthy",
+    "false_unreachable",
+    "handled",
+    "one_view",
+    "out_for_good",
+    "rumour_99",
+    "rumour_all",
+    "unreachable_99",
+];
 
 /// Watches a run.
 #[derive(Debug)]
@@ -276,5 +293,5 @@ impl Measure {
 }
 
 fn engines(world: &World) -> impl Iterator<Item = &Engine> {
-    world.nodes.iter().filter_map(|node| node.engine.as_ref())
+    world.nodes.iter().filter_map(SimNode::living)
 }

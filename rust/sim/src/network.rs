@@ -37,6 +37,30 @@ pub struct NodeLinks {
     pub group: u32,
     /// Where it stands.
     pub zone: u32,
+    /// What happens to what it is sent.
+    pub chaos: Chaos,
+}
+
+/// What happens to what a node is sent, in the words of `chaosInject`. Streams lose segments and are late; they keep their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Chaos {
+    /// The share that is lost.
+    pub drop: f64,
+    /// The share that comes later.
+    pub delay: Late,
+    /// The share that comes twice.
+    pub duplicate: f64,
+    /// The share that waits until the next datagram has overtaken it, or so long.
+    pub reorder: Late,
+}
+
+/// How many, and by how much.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Late {
+    /// The share.
+    pub p: f64,
+    /// By so many seconds.
+    pub seconds: f64,
 }
 
 /// When the copies of a datagram arrive, in seconds from now.
@@ -50,7 +74,8 @@ pub(crate) fn datagram(
         return [None, None];
     }
     let first = delay(quality, from, to, chance);
-    let second = chance.happens(quality.duplicate).then(|| delay(quality, from, to, chance));
+    let twice = chance.happens(quality.duplicate) || chance.happens(to.chaos.duplicate);
+    let second = twice.then(|| delay(quality, from, to, chance));
     [Some(first), second]
 }
 
@@ -82,10 +107,14 @@ pub(crate) fn stream(
 }
 
 fn lost(quality: &LinkQuality, from: &NodeLinks, to: &NodeLinks, chance: &mut Chance) -> bool {
-    chance.happens(quality.loss) || chance.happens(from.outbound_loss) || chance.happens(to.inbound_loss)
+    chance.happens(quality.loss)
+        || chance.happens(from.outbound_loss)
+        || chance.happens(to.inbound_loss)
+        || chance.happens(to.chaos.drop)
 }
 
 fn delay(quality: &LinkQuality, from: &NodeLinks, to: &NodeLinks, chance: &mut Chance) -> f64 {
     let abroad = if from.zone == to.zone { 0.0 } else { quality.zone_delay };
-    quality.delay + abroad - quality.jitter * palaver_core::ln(1.0 - chance.unit())
+    let ordinary = quality.delay + abroad - quality.jitter * palaver_core::ln(1.0 - chance.unit());
+    ordinary + if chance.happens(to.chaos.delay.p) { to.chaos.delay.seconds } else { 0.0 }
 }

@@ -21,8 +21,9 @@ use crate::scenario::{Fault, Share};
 use crate::timeline::{Action, Timeline};
 use crate::world::{Told, World};
 
-/// How long faults go on, and how long the cluster then has to find itself, in seconds.
-const FAULTS: f64 = 50.0;
+/// How long faults go on, in seconds.
+pub const FAULTS: f64 = 50.0;
+/// How long the cluster then has to find itself.
 const CALM: f64 = 100.0;
 /// When the administrator bans a node, if one is banned.
 const BAN_AT: f64 = 20.0;
@@ -47,6 +48,15 @@ struct Watch {
 
 /// Runs random faults of a seed and returns what promise was broken. `break_rules` is given the rules of all nodes.
 pub fn check(seed: u64, break_rules: impl Fn(&mut Rules)) -> Result<(), String> {
+    history(seed, None, break_rules)
+}
+
+/// The same with these faults, which have to be over after [`FAULTS`] seconds.
+pub fn check_under(faults: &[Fault], seed: u64) -> Result<(), String> {
+    history(seed, Some(faults), |_| {})
+}
+
+fn history(seed: u64, faults: Option<&[Fault]>, break_rules: impl Fn(&mut Rules)) -> Result<(), String> {
     let mut chance = Chance::new(seed ^ 0x0050_524F_4D49_5345);
     let nodes = 4 + chance.below(9);
     let administrator = KeyManager::from_seed(&[200; 32]);
@@ -57,7 +67,7 @@ pub fn check(seed: u64, break_rules: impl Fn(&mut Rules)) -> Result<(), String> 
     let zones = 1 + chance.below(3) as u32;
     let mut world = World::new(config, quality, nodes, zones, seed);
     world.keep_membership = true;
-    let faults = draw_faults(nodes, &mut chance);
+    let faults = faults.map_or_else(|| draw_faults(nodes, &mut chance), <[Fault]>::to_vec);
     let timeline = Timeline::draw(&faults, nodes, (quality.loss, quality.duplicate), &mut chance);
     let mut watch = Watch {
         incarnations: HashMap::new(),

@@ -11,6 +11,7 @@ pub(crate) enum Happening {
     Arrives { to: u32, arrival: Arrival },
     Wakes { node: u32 },
     Unblocks { node: u32 },
+    Overdue { node: u32, held: u64 },
 }
 
 /// Ordered by time and then by when they were put in. The heap holds places, so that little is moved in it.

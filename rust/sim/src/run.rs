@@ -5,7 +5,7 @@ use palaver_core::engine::{Admission, Command, Detection, EngineConfig, Event, S
 
 use crate::measure::{Measure, Report, Sample};
 use crate::scenario::{Rival, Scenario, Start};
-use crate::timeline::{Action, RUMOUR, Timeline};
+use crate::timeline::{Action, Part, RUMOUR, Timeline};
 use crate::world::World;
 
 /// How to run it.
@@ -71,7 +71,7 @@ pub fn run(
     steps.extend((1..=looks).map(|step| (step as f64 * look, Step::Look)));
     steps.extend(scenario.traffic.into_iter().flatten().map(|at| (at, Step::Traffic)));
     steps.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut sampled = f64::NEG_INFINITY;
+    let (mut sampled, mut asked) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     for (at, step) in steps {
         if at > scenario.seconds {
             break;
@@ -89,6 +89,9 @@ pub fn run(
                 if at - sampled >= options.sample_every.unwrap_or(1.0) - 1e-9 {
                     sampled = at;
                     measure.sample(Sample::of(&world, at));
+                }
+                if at - asked >= 1.0 - 1e-9 {
+                    asked = at;
                     if !progress(at / scenario.seconds) {
                         break;
                     }
@@ -137,7 +140,9 @@ fn join(world: &mut World, node: usize, scenario: &Scenario) {
 
 fn act(world: &mut World, action: Action, scenario: &Scenario, measure: &mut Measure) -> Result<(), Error> {
     match action {
-        Action::Crash(_) | Action::Links { .. } => measure.fault(world.now()),
+        Action::Crash(_) | Action::Links { .. } | Action::Chaos { part: Part::Drop(_), .. } => {
+            measure.fault(world.now())
+        }
         Action::Rumour(_) => measure.rumour(world.now()),
         _ => {}
     }

@@ -64,6 +64,15 @@ fn one() -> u32 {
     1
 }
 
+fn certain() -> f64 {
+    1.0
+}
+
+/// As REORDER_MS of `chaosInject`.
+fn reorder_ms() -> f64 {
+    200.0
+}
+
 /// How the cluster comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case", deny_unknown_fields)]
@@ -126,7 +135,10 @@ impl Share {
     }
 }
 
-/// Something that goes wrong. The same words as `chaosInject` uses.
+/// Something that goes wrong.
+///
+/// `drop`, `delay`, `duplicate`, `reorder` and `partition` are words of `chaosInject`, with its `p` and `ms`; the others are of
+/// clusters only, as some of its words are of sessions only: docs/gossip.md has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
@@ -183,6 +195,59 @@ pub enum Fault {
         nodes: Share,
         /// By how many seconds.
         by: f64,
+        /// When it ends.
+        until: f64,
+    },
+    /// What nodes are sent is lost.
+    Drop {
+        /// When it begins.
+        at: f64,
+        /// How many, which count as affected; all, and nobody counts, unless given.
+        nodes: Option<Share>,
+        /// The share.
+        #[serde(default = "certain")]
+        p: f64,
+        /// When it ends.
+        until: f64,
+    },
+    /// What nodes are sent comes later.
+    Delay {
+        /// When it begins.
+        at: f64,
+        /// How many, which count as affected; all, and nobody counts, unless given.
+        nodes: Option<Share>,
+        /// The share.
+        #[serde(default = "certain")]
+        p: f64,
+        /// By how many milliseconds.
+        ms: f64,
+        /// When it ends.
+        until: f64,
+    },
+    /// What nodes are sent comes twice.
+    Duplicate {
+        /// When it begins.
+        at: f64,
+        /// How many; all unless given.
+        nodes: Option<Share>,
+        /// The share.
+        #[serde(default = "certain")]
+        p: f64,
+        /// When it ends.
+        until: f64,
+    },
+    /// What nodes are sent is overtaken by what is sent next.
+    Reorder {
+        /// When it begins.
+        at: f64,
+        /// How many; all unless given.
+        nodes: Option<Share>,
+        /// The share.
+        #[serde(default = "certain")]
+        p: f64,
+        /// How long it waits at most for another to overtake it, in milliseconds.
+        #[serde(default = "reorder_ms")]
+        ms: f64,
         /// When it ends.
         until: f64,
     },
@@ -298,8 +363,10 @@ pub enum Rival {
 }
 
 impl Scenario {
-    /// Reads a scenario; the error names the line.
+    /// Reads a scenario and checks it; the error names the line or the number.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        let scenario: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        scenario.check()?;
+        Ok(scenario)
     }
 }

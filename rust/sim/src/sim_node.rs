@@ -36,6 +36,9 @@ pub struct SimNode {
     pub(crate) starts: u32,
     pub(crate) waiting: VecDeque<Arrival>,
     pub(crate) wake: f64,
+    /// A datagram that waits for the next to overtake it, and how many have waited so far.
+    pub(crate) overtaken: Option<Arrival>,
+    pub(crate) held: u64,
 }
 
 /// What survives a restart.
@@ -63,6 +66,12 @@ impl Arrival {
 }
 
 impl SimNode {
+    /// The engine of a process that runs and has not left.
+    #[must_use]
+    pub fn living(&self) -> Option<&Engine> {
+        self.engine.as_ref().filter(|engine| !engine.has_ended())
+    }
+
     /// A place where nothing runs yet.
     pub(crate) fn new(address: SocketAddr, zone: u32, key: [u8; 32], place: NodeMetadata) -> Self {
         Self {
@@ -81,6 +90,8 @@ impl SimNode {
             starts: 0,
             waiting: VecDeque::new(),
             wake: f64::INFINITY,
+            overtaken: None,
+            held: 0,
         }
     }
 }

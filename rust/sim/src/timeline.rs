@@ -4,8 +4,18 @@ use palaver_core::engine::Command;
 use palaver_core::{Error, Priority};
 
 use crate::chance::Chance;
-use crate::scenario::Fault;
+use crate::network::Late;
+use crate::scenario::{Fault, Share};
 use crate::world::{Told, World};
+
+/// One kind of chaos, as it is from now on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Part {
+    Drop(f64),
+    Delay(Late),
+    Duplicate(f64),
+    Reorder(Late),
+}
 
 /// One thing done to one node, or to all.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +25,7 @@ pub(crate) enum Action {
     Block { node: usize, seconds: f64, timers_run: bool },
     Links { node: usize, inbound_loss: f64, outbound_loss: f64 },
     Slow { node: usize, by: f64 },
+    Chaos { node: usize, part: Part },
     Group { node: usize, group: u32 },
     Weather { loss: f64, duplicate: f64 },
     Clock { node: usize, by: f64 },
@@ -40,6 +51,15 @@ impl Action {
                 (links.inbound_loss, links.outbound_loss) = (inbound_loss, outbound_loss);
             }
             Self::Slow { node, by } => world.nodes[node].slowness = by,
+            Self::Chaos { node, part } => {
+                let chaos = &mut world.nodes[node].links.chaos;
+                match part {
+                    Part::Drop(p) => chaos.drop = p,
+                    Part::Delay(late) => chaos.delay = late,
+                    Part::Duplicate(p) => chaos.duplicate = p,
+                    Part::Reorder(late) => chaos.reorder = late,
+                }
+            }
             Self::Group { node, group } => world.nodes[node].links.group = group,
             Self::Weather { loss, duplicate } => {
                 (world.quality.loss, world.quality.duplicate) = (loss, duplicate);
@@ -134,6 +154,22 @@ impl Timeline {
                     self.put(until, Action::Slow { node, by: 0.0 });
                 }
             }
+            Fault::Drop { at, nodes: some, p, until } => {
+                let parts = (Part::Drop(p), Part::Drop(0.0));
+                self.add_chaos((at, until), some, some.is_some(), parts, nodes, chance);
+            }
+            Fault::Delay { at, nodes: some, p, ms, until } => {
+                let parts = (Part::Delay(Late { p, seconds: ms / 1000.0 }), Part::Delay(Late::default()));
+                self.add_chaos((at, until), some, some.is_some(), parts, nodes, chance);
+            }
+            Fault::Duplicate { at, nodes: some, p, until } => {
+                let parts = (Part::Duplicate(p), Part::Duplicate(0.0));
+                self.add_chaos((at, until), some, false, parts, nodes, chance);
+            }
+            Fault::Reorder { at, nodes: some, p, ms, until } => {
+                let parts = (Part::Reorder(Late { p, seconds: ms / 1000.0 }), Part::Reorder(Late::default()));
+                self.add_chaos((at, until), some, false, parts, nodes, chance);
+            }
             Fault::Partition { at, nodes: some, until } => {
                 for node in self.draw_nodes(some.of(nodes), nodes, false, chance) {
                     self.put(at, Action::Group { node, group: 1 });
@@ -159,6 +195,23 @@ impl Timeline {
                     self.put(at, Action::Rumour(node));
                 }
             }
+        }
+    }
+
+    /// Chaos for some nodes, or for all.
+    fn add_chaos(
+        &mut self,
+        (at, until): (f64, f64),
+        some: Option<Share>,
+        affects: bool,
+        (bad, good): (Part, Part),
+        nodes: usize,
+        chance: &mut Chance,
+    ) {
+        let count = some.map_or(nodes, |some| some.of(nodes));
+        for node in self.draw_nodes(count, nodes, affects, chance) {
+            self.put(at, Action::Chaos { node, part: bad });
+            self.put(until, Action::Chaos { node, part: good });
         }
     }
 

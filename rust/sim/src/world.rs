@@ -20,8 +20,6 @@ pub const START: f64 = 1_000.0;
 /// Unix time at the beginning, in milliseconds.
 pub const EPOCH_MILLIS: u64 = 1_800_000_000_000;
 const PORT: u16 = 7946;
-/// So many inputs wait for a blocked node: a socket buffer of about 200 KiB.
-const SOCKET_BUFFER: usize = 512;
 
 /// Told to whoever watches.
 #[derive(Debug)]
@@ -57,8 +55,8 @@ pub struct World {
     /// The nodes that lie, from their next start on.
     pub liars: Vec<usize>,
     seed: u64,
-    now: f64,
-    queue: Queue,
+    pub(crate) now: f64,
+    pub(crate) queue: Queue,
     output: Output,
 }
 
@@ -180,6 +178,7 @@ impl World {
         let place = &mut self.nodes[node];
         place.engine = None;
         place.waiting.clear();
+        place.overtaken = None;
     }
 
     /// Replaces the disk of a stopped node: it will come back as somebody else.
@@ -239,23 +238,10 @@ impl World {
                 Happening::Arrives { to, arrival } => self.arrives(to as usize, arrival, watch),
                 Happening::Wakes { node } => self.wakes(node as usize, at, watch),
                 Happening::Unblocks { node } => self.unblocks(node as usize, watch),
+                Happening::Overdue { node, held } => self.overdue(node as usize, held, watch),
             }
         }
         self.now = self.now.max(until);
-    }
-
-    fn arrives(&mut self, node: usize, arrival: Arrival, watch: &mut dyn FnMut(&Told<'_>)) {
-        let Some(place) = self.nodes.get_mut(node) else { return };
-        if place.engine.is_none() {
-            return;
-        }
-        if place.blocked_until.max(place.muffled_until) > self.now {
-            if place.waiting.len() < SOCKET_BUFFER || arrival.stream {
-                place.waiting.push_back(arrival);
-            }
-            return;
-        }
-        self.handle(node, arrival.input(), watch);
     }
 
     fn wakes(&mut self, node: usize, at: f64, watch: &mut dyn FnMut(&Told<'_>)) {
@@ -281,7 +267,7 @@ impl World {
         self.handle(node, Input::Deadline, watch);
     }
 
-    fn handle(&mut self, node: usize, input: Input<'_>, watch: &mut dyn FnMut(&Told<'_>)) {
+    pub(crate) fn handle(&mut self, node: usize, input: Input<'_>, watch: &mut dyn FnMut(&Told<'_>)) {
         let moment = self.moment(node);
         let mut output = std::mem::take(&mut self.output);
         if let Some(engine) = &mut self.nodes[node].engine {
@@ -356,11 +342,10 @@ impl World {
         roots.fold(0, |sum, root| hash(sum, 0, &root.to_le_bytes()))
     }
 
-    /// How many different views the running nodes have.
+    /// How many different views the running nodes have; those that have left have none.
     #[must_use]
     pub fn views(&self) -> usize {
-        let mut roots: Vec<u128> =
-            self.nodes.iter().filter_map(|node| node.engine.as_ref()).map(Engine::root).collect();
+        let mut roots: Vec<u128> = self.nodes.iter().filter_map(SimNode::living).map(Engine::root).collect();
         roots.sort_unstable();
         roots.dedup();
         roots.len()

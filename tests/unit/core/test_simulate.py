@@ -67,6 +67,12 @@ def test_what_the_progress_raises_ends_the_run() -> None:
     assert len(calls) == 1
 
 
+def test_rare_samples_do_not_make_progress_rare() -> None:
+    shares: list[float] = []
+    simulate(CRASH, progress=shares.append, sample_every=1e9)
+    assert len(shares) > 15
+
+
 def test_the_scenarios_that_come_along_can_be_read() -> None:
     scenarios = simulation_scenarios()
     files = Path(__file__).parents[3] / "rust" / "sim" / "scenarios"
@@ -79,7 +85,10 @@ def test_the_scenarios_that_come_along_can_be_read() -> None:
     [
         ({"scenario": "crush"}, "there is no scenario"),
         ({"scenario": "title = 3"}, "title"),
-        ({"scenario": CRASH, "nodes": 2}, "3 to 20000 nodes"),
+        ({"scenario": CRASH, "nodes": 2}, "3 to 5000 nodes"),
+        ({"scenario": CRASH.replace("at = 2", "at = nan")}, "at is from 0 to 36000, not NaN"),
+        ({"scenario": CRASH.replace("seconds = 20", "seconds = 1e12")}, "seconds is from 0.1 to 36000"),
+        ({"scenario": CRASH.replace("rumour_99", "rumor_99")}, "there is no measure \"rumor_99\": one of"),
         ({"scenario": CRASH, "rules": "raft"}, "one of palaver, memberlist, swim"),
         ({"scenario": CRASH, "sample_every": 0.0}, "sample_every"),
     ],

@@ -206,6 +206,12 @@ impl Engine {
         self.timers.next().map(|due| self.clock.outer(due))
     }
 
+    /// Whether this life is over: it has said goodbye, and takes and gives nothing any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.leaving.is_over()
+    }
+
     /// Takes one input at `moment` and appends to `output` what is to be done.
     ///
     /// Nothing that comes over the network is an error for the caller: what is refused is counted. A command that cannot be
