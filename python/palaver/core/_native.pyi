@@ -1355,7 +1355,8 @@ def simulate(
     """Runs a cluster in virtual time, through the troubles of a scenario: the engine itself, with a model of the cipher.
 
     ``scenario`` is a name of ``simulation_scenarios`` or a TOML text (see rust/sim/src/scenario.rs), ``nodes``
-    (3 to 5,000, which take 5 to 15 GB) replaces its number. The same arguments give the same history. ``rules`` are ours or a model of a rival's.
+    (3 to 5,000, which take 5 to 15 GB) replaces its number. The same arguments give the same history. ``rules`` are ours
+    or a model of a rival's.
     ``progress`` is told the share that is done, from 0 to 1, about once a virtual second, in which also Ctrl-C is heard; what it
     raises ends the run and is raised. The interpreter is released meanwhile.
 

@@ -10,6 +10,10 @@ from palaver.observe.metrics_tracker import MetricsTracker
 
 LATE: Final = 3.0
 """A member is late when its silence is so many of its own intervals long; φ is about 1.3 there (Hayashibara 2004)."""
+TURNS: Final = 2.0
+PROBE_SECONDS: Final = 1.0
+"""… and longer than two turns: each member probes all others in turn, one in each `probe_interval` of the engine. A start, when
+all talk at once, makes intervals far shorter than that."""
 QUIET: Final = 0.1
 """A member that got less than this share of the others' average was hardly talked to."""
 
@@ -33,14 +37,14 @@ class DiagnosticTool:
         self.metrics = metrics
 
     def report_gossip_activity(self) -> Report:
-        """With whom there was gossip, and who was hardly talked to."""
+        """With whom there was gossip, and who was hardly talked to. What is noted is at most one exchange a second with each."""
         counts = self.metrics.gossip_counts
         if not counts:
             return Report("gossip activity", False, ("nothing was exchanged with anybody",))
         total = sum(counts.values())
         mean = total / len(counts)
         quiet = sorted(node for node, count in counts.items() if count < mean * QUIET)
-        findings = [f"{total} messages with {_members(len(counts))}, {mean:.1f} with each on average"]
+        findings = [f"{total} exchanges noted with {_members(len(counts))}, {mean:.1f} with each on average"]
         findings += [f"{node} got only {counts[node]}" for node in quiet]
         return Report("gossip activity", not quiet, tuple(findings))
 
@@ -59,11 +63,12 @@ class DiagnosticTool:
         beats = self.metrics.heartbeats
         if not beats:
             return Report("heartbeats", False, ("nobody was heard",))
+        turns = TURNS * PROBE_SECONDS * len(beats)
         late = sorted(
             (
                 (now - one.last, node)
                 for node, one in beats.items()
-                if one.interval and now - one.last > LATE * one.interval
+                if one.interval and now - one.last > max(LATE * one.interval, turns)
             ),
             reverse=True,
         )

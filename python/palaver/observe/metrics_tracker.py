@@ -54,7 +54,7 @@ class MetricsTracker:
 
     @property
     def gossip_counts(self) -> Mapping[str, int]:
-        """Node id → messages exchanged with it."""
+        """Node id → exchanges noted with it. ClusterMember looks once a second, and notes one however many messages there were."""
         return self._gossip
 
     @property
@@ -73,7 +73,7 @@ class MetricsTracker:
         return self._suspicions
 
     def record_gossip(self, node_id: str, count: int = 1) -> None:
-        """Notes `count` messages exchanged with a member."""
+        """Notes `count` exchanges with a member."""
         if self._room(self._gossip, node_id):
             self._gossip[node_id] = self._gossip.get(node_id, 0) + count
 

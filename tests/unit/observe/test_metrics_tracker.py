@@ -64,6 +64,21 @@ def test_the_most_suspected_come_first() -> None:
     assert report.findings == ("3 suspicions of 2 members", "b was suspected 2 times", "a was suspected once")
 
 
+def test_a_healthy_cluster_is_healthy_after_the_rush_of_its_start() -> None:
+    tracker = MetricsTracker()
+    tool = DiagnosticTool(tracker)
+    members = [f"node-{number}" for number in range(7)]
+    heard = [0.2 * beat for beat in range(10)] + [2.0 + 7.0 * turn for turn in range(1, 9)]
+    for now in (0.5 * look for look in range(110)):
+        for phase, member in enumerate(members):
+            for at in heard:
+                if at + phase / 7 <= now:
+                    tracker.record_heartbeat(member, at + phase / 7)
+        report = tool.report_heartbeat_health(now)
+        assert now < 2 or report.healthy, f"{now}: {report}"
+    assert not tool.report_heartbeat_health(80.0).healthy
+
+
 def test_a_heartbeat_is_late_by_its_own_rhythm() -> None:
     tracker = MetricsTracker()
     tool = DiagnosticTool(tracker)
