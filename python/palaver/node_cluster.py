@@ -66,7 +66,7 @@ class ClusterViews:
     def reachability(self) -> ReachabilityView:
         reach = self._reach()
         if reach is None:
-            return ReachabilityView(0, [], [], [], False, "none", ["this node has left the cluster"])
+            return ReachabilityView(0, [], [], [], False, "none", [self._gone()])
         return ReachabilityView(
             members=reach.members,
             suspected=list(reach.suspected),
@@ -130,12 +130,17 @@ class ClusterViews:
 
     def _must_be_member(self) -> None:
         if not self._member.is_member:
-            raise ProtocolError("wrong_state", "this node has left the cluster")
+            raise ProtocolError("wrong_state", self._gone())
+
+    def _gone(self) -> str:
+        return f"this node {'is banned from' if self._member.is_banned else 'has left'} the cluster"
 
     def _reach(self) -> told.Reachability | None:
         return self._member.driver.reachability() if self._member.is_member else None
 
-    def _state(self) -> Literal["member", "alone", "left"]:
+    def _state(self) -> Literal["member", "alone", "left", "banned"]:
+        if self._member.is_banned:
+            return "banned"
         if not self._member.is_member:
             return "left"
         return "member" if self._member.why_alone() is None else "alone"
@@ -195,7 +200,8 @@ def cluster_metrics(member: ClusterMember) -> list[Metric]:
         "size": reached,
         "suspected": suspected,
         "is_member": float(member.is_member),
-        "alone": float(member.why_alone() is not None),
+        "alone": float(member.why_alone() is not None and not member.is_banned),
+        "is_banned": float(member.is_banned),
         "partition_suspected": float(reach.partition_suspected if reach else False),
     }
     summary = member.tracker.get_summary()
@@ -206,6 +212,7 @@ def cluster_metrics(member: ClusterMember) -> list[Metric]:
         "size": "Members that take part: alive or unreachable, this node included.",
         "suspected": "Members whose answers this node alone misses.",
         "is_member": "Whether this node takes part in its cluster.",
+        "is_banned": "Whether an authority has banned this node from its cluster.",
         "connections": "Streams that are open to other members.",
         "cpu_seconds": "What the native thread of the gossip has computed.",
         "alone": "Whether seeds were given and none has answered.",

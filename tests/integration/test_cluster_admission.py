@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def test_keys_change_and_a_node_is_banned_without_a_restart(tmp_path: Path, auth
         for node in (first, second, third):
             # By its id: the name of who is banned is forgotten with its record.
             until(lambda node=node: (fourth.node_id, "banned") in node.standings())
+        # And so it learns itself, of the authority's signature, and blames nobody.
+        until(lambda: fourth.view()["state"] == "banned")
+        assert fourth.members() == []
+        assert [event["facts"]["why"] for event in fourth.events() if event["kind"] == "stopped"] == [
+            "banned"
+        ]
+        ready = urllib.request.urlopen(f"{fourth.http}/readyz").read().decode()
+        assert "banned from its cluster" in ready
         listed = json.loads(palaver("cluster", "keys", "list", "--json", "--authority", str(authority)))
         assert [key["state"] for key in listed["keys"]] == ["active", "revoked"]
         assert [node["banned"] for node in listed["nodes"] if node["name"] == "d"] == [True]

@@ -41,7 +41,10 @@ def members(
     if json:
         say_json(found)
     elif not found:
-        complain("palaver: this node has left its cluster, and sees nobody")
+        banned = node.get("/v1/cluster")["state"] == "banned"
+        complain(
+            f"palaver: this node {'is banned from' if banned else 'has left'} its cluster, and sees nobody"
+        )
     elif sys.stdout.isatty():
         from rich.console import Console
 

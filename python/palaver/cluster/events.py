@@ -63,6 +63,9 @@ def narrate(event: told.Event) -> Iterator[Told]:
             yield logging.WARNING, "alone", "no seed or earlier member has answered; alone, trying again", {}
         case told.LogFailed(why=why):
             yield logging.ERROR, "logFailed", "the membership cannot be written to the disk", {"why": why}
+        case told.Stopped(why="banned"):
+            words = "an authority has banned this node: it needs a new key to be a member"
+            yield logging.ERROR, "stopped", words, {"acknowledged": 0, "why": "banned"}
         case told.Stopped(acknowledged=acknowledged, why=why):
             yield logging.INFO, "stopped", "out of the cluster", {"acknowledged": acknowledged, "why": why}
         case told.BroadcastReceived():

@@ -79,6 +79,8 @@ class ClusterMember:
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
         self._left = False
+        self.is_banned = False
+        """Whether an authority has banned this node: it is no member any more, and needs a new key to be one."""
         self._acknowledged = 0
         self._reading: int | None = None
         self.driver = ClusterDriver(
@@ -148,7 +150,9 @@ class ClusterMember:
         return self.driver.members() if self.is_member else []
 
     def why_alone(self) -> str | None:
-        """One sentence where seeds were given and none has answered; the node serves all the same."""
+        """One sentence where the node is banned, or seeds were given and none has answered; it serves all the same."""
+        if self.is_banned:
+            return "banned from its cluster"
         if not self.is_member:
             return None
         if self.bootstrap.entries and self.driver.reachability().seeds in ("asking", "silent", "none"):
@@ -233,8 +237,9 @@ class ClusterMember:
                         self.tracker.record_suspicion(change.node_id)
                     elif change.after is None:
                         self.tracker.forget(change.node_id)
-            case told.Stopped(acknowledged=acknowledged):
+            case told.Stopped(acknowledged=acknowledged, why=why):
                 self._acknowledged = acknowledged
+                self.is_banned = why == "banned"
                 self._left = True
                 self._stop_tasks()
         for level, kind, sentence, facts in narrate(event):

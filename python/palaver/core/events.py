@@ -133,7 +133,7 @@ class Stopped:
     acknowledged: int
     """How many have acknowledged the goodbye; 0 where there was none."""
     why: str
-    """``left``, ``closed``, ``blocked`` (left because Python did not beat), or what broke."""
+    """``left``, ``closed``, ``blocked`` (left because Python did not beat), ``banned`` (for ever), or what broke."""
 
 
 Event = (

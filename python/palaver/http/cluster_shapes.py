@@ -22,8 +22,8 @@ class ClusterView(Result):
     address: str
     """host:port of its gossip."""
     public_key: str
-    state: Literal["member", "alone", "left"]
-    """alone: seeds were given and none has answered."""
+    state: Literal["member", "alone", "left", "banned"]
+    """alone: seeds were given and none has answered; banned: for ever, under this key."""
     incarnation: int
     members: int
     """Alive or unreachable, this node included."""

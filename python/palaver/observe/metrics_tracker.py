@@ -54,7 +54,7 @@ class MetricsTracker:
 
     @property
     def gossip_counts(self) -> Mapping[str, int]:
-        """Node id → exchanges noted with it. ClusterMember looks once a second, and notes one however many messages there were."""
+        """Node id → exchanges noted with it. ClusterMember looks once a second, and notes one for any number of messages."""
         return self._gossip
 
     @property

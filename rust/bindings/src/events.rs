@@ -61,7 +61,9 @@ fn engine_event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
         Event::Refused { node, why } => make(py, "Refused", (id_text(py, &node), why)),
         Event::Joined => make(py, "Joined", ()),
         Event::Alone => make(py, "Alone", ()),
-        Event::Stopped { acknowledged } => make(py, "Stopped", (acknowledged, "left")),
+        Event::Stopped { acknowledged, banned } => {
+            make(py, "Stopped", (acknowledged, if banned { "banned" } else { "left" }))
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl ProductionNode {
         action: impl FnOnce(&mut LocalEngine, Time) -> Result<R, Refused> + Send,
     ) -> PyResult<R> {
         if self.local.lock(py).stopped {
-            return Err(StoppedError::new_err("the node has left; nothing was changed"));
+            return Err(StoppedError::new_err("the node has left or is banned; nothing was changed"));
         }
         self.act(py, now, action)
     }

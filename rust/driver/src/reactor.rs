@@ -236,8 +236,9 @@ impl Reactor {
         }
         for event in output.events.drain(..) {
             match event {
-                Event::Stopped { acknowledged } => {
-                    self.over = Some((acknowledged, self.leaves.unwrap_or("left").to_owned()));
+                Event::Stopped { acknowledged, banned } => {
+                    let why = if banned { "banned" } else { self.leaves.unwrap_or("left") };
+                    self.over = Some((acknowledged, why.to_owned()));
                     continue;
                 }
                 Event::Joined => self.seeds = Seeds::Joined,

@@ -206,7 +206,8 @@ impl Watch {
 
     fn takes_part(&self, world: &World, node: usize) -> bool {
         let banned = self.banned.is_some_and(|(_, id)| id == world.nodes[node].id);
-        world.nodes[node].engine.is_some() && !self.left.contains(&node) && !banned
+        // Who knows of its own ban has ended, also where nobody else knows of it any more.
+        world.nodes[node].living().is_some() && !self.left.contains(&node) && !banned
     }
 
     fn incarnations_rise(&mut self, world: &World) -> Result<(), String> {

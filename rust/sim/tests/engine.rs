@@ -80,7 +80,7 @@ fn a_node_that_leaves_is_missed_by_nobody_and_stops_when_its_goodbye_is_heard() 
     let mut acknowledged = None;
     world.command(2, Command::Leave, &mut |_| {});
     world.run(25.0, &mut |told| match told.event {
-        Event::Stopped { acknowledged: by } if told.node == 2 => acknowledged = Some(*by),
+        Event::Stopped { acknowledged: by, .. } if told.node == 2 => acknowledged = Some(*by),
         Event::Suspected { .. } => panic!("{told:?}"),
         _ => {}
     });

@@ -88,7 +88,7 @@ def test_the_scenarios_that_come_along_can_be_read() -> None:
         ({"scenario": CRASH, "nodes": 2}, "3 to 5000 nodes"),
         ({"scenario": CRASH.replace("at = 2", "at = nan")}, "at is from 0 to 36000, not NaN"),
         ({"scenario": CRASH.replace("seconds = 20", "seconds = 1e12")}, "seconds is from 0.1 to 36000"),
-        ({"scenario": CRASH.replace("rumour_99", "rumor_99")}, "there is no measure \"rumor_99\": one of"),
+        ({"scenario": CRASH.replace("rumour_99", "rumor_99")}, 'there is no measure "rumor_99": one of'),
         ({"scenario": CRASH, "rules": "raft"}, "one of palaver, memberlist, swim"),
         ({"scenario": CRASH, "sample_every": 0.0}, "sample_every"),
     ],

@@ -16,9 +16,7 @@ use std::sync::Arc;
 use super::{Accusation, Ban, Certificate, Detection, Engine, Event, Output};
 use crate::record::{self, Part};
 use crate::signed_body::SignedBody;
-use crate::{
-    Beat, ChangeKey, Entry, Error, MAX_INCARNATION, NodeId, NodeRecord, Precedence, Priority, Status, Time,
-};
+use crate::{Beat, ChangeKey, Entry, Error, NodeId, NodeRecord, Precedence, Priority, Status, Time};
 
 /// News is told as often as in a cluster of at least so many. The usual 4 times in one of nine would leave somebody out once in
 /// two hundred changes; a broadcast has no second way to come.
@@ -45,7 +43,7 @@ impl Engine {
                 self.take_certificate(Certificate::decode(part.body())?);
                 Ok(())
             }
-            record::KIND_BAN => self.take_ban(Ban::decode(part.body(), self.cluster)?),
+            record::KIND_BAN => self.take_ban(Ban::decode(part.body(), self.cluster)?, output),
             record::KIND_BEAT => self.take_beat(part),
             record::KIND_BROADCAST => self.take_broadcast(part, output),
             record::KIND_ACCUSATION => self.take_gossiped_accusation(part),
@@ -222,29 +220,6 @@ impl Engine {
     pub(super) fn counts(&self, id: &NodeId) -> bool {
         self.table.get(id).is_some_and(|entry| entry.precedence.status() < Status::Dead)
             && (*id == self.id || self.contacts.contains_key(id))
-    }
-
-    /// Joins an administrator's ban.
-    pub(super) fn take_ban(&mut self, ban: Ban) -> Result<(), Error> {
-        let subject = ban.subject();
-        if self.bans.contains_key(&subject) {
-            return Ok(());
-        }
-        if !self.config.admission.may_ban(ban.body().public_key()) || !self.checks.body(ban.body()) {
-            return Err(Error::Signature);
-        }
-        let banned = Precedence::new(MAX_INCARNATION, Status::Banned)?;
-        let standing = self.table.get(&subject).map(|entry| entry.precedence);
-        let entry = Entry { id: subject, precedence: banned, last_heartbeat: Time::ZERO };
-        self.table.reserve(std::slice::from_ref(&entry))?;
-        // Its record goes, and none is taken any more: those who never held one have the same row.
-        self.table.forget(&subject);
-        self.contacts.remove(&subject);
-        self.table.join(&entry, self.clock.now);
-        self.moved(&subject, standing);
-        self.pass_on(record::KIND_BAN, &subject, Priority::Gone, |out| ban.write(out));
-        self.bans.insert(subject, ban);
-        Ok(())
     }
 
     fn take_beat(&mut self, part: &Part<'_>) -> Result<(), Error> {

@@ -26,6 +26,11 @@ impl Leaving {
         self.since.is_some()
     }
 
+    /// No goodbye, and nothing more.
+    pub(super) fn end(&mut self) {
+        self.over = true;
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.over
     }
@@ -78,7 +83,9 @@ impl Engine {
         if !self.leaving.over {
             self.gossip_now(output);
             self.leaving.over = true;
-            output.events.push(Event::Stopped { acknowledged: self.leaving.acknowledged.len() });
+            output
+                .events
+                .push(Event::Stopped { acknowledged: self.leaving.acknowledged.len(), banned: false });
         }
     }
 

@@ -206,7 +206,7 @@ impl Engine {
         self.timers.next().map(|due| self.clock.outer(due))
     }
 
-    /// Whether this life is over: it has said goodbye, and takes and gives nothing any more.
+    /// Whether this life is over: it has said goodbye or is banned, and takes and gives nothing any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.leaving.is_over()
@@ -299,7 +299,7 @@ impl Engine {
                     return Err(error);
                 }
             }
-            Command::Ban(ban) => self.take_ban(ban)?,
+            Command::Ban(ban) => self.take_ban(ban, output)?,
             Command::ForceLeave(subject) => self.force_leave(subject),
             Command::Checkpoint => self.journal = self.snapshot(),
         }

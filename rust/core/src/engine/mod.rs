@@ -33,6 +33,7 @@
 mod accusation;
 mod admission;
 mod application;
+mod ban;
 mod certificate;
 mod checks;
 mod config;

@@ -93,10 +93,12 @@ pub enum Event {
     Joined,
     /// No seed has answered; the node is alone and goes on trying.
     Alone,
-    /// The goodbye was acknowledged by so many; nothing more will come.
+    /// The goodbye was acknowledged by so many, or this node is banned; nothing more will come.
     Stopped {
         /// How many.
         acknowledged: usize,
+        /// Whether an administrator has banned this node: it needs another key.
+        banned: bool,
     },
 }
 

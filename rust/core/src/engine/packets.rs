@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0–1 | magic `PC` |
 //! | 2 | version, 1 |
-//! | 3 | flags: bit 0 = a greeting, nothing sealed follows but padding |
+//! | 3 | flags: bit 0 = a greeting, nothing sealed follows but padding; bit 1 = the body is the receiver's ban, and all there is |
 //! | 4–11 | cluster tag |
 //! | 12–13 | length of the record |
 //! | 14–… | the body of the sender's node record |
@@ -23,12 +23,14 @@ use std::sync::Arc;
 use super::contact::Contact;
 use super::line::{Line, OVERHEAD};
 use super::wire::Message;
-use super::{Engine, Event, Output, Transmission};
+use super::{Ban, Engine, Event, Output, Transmission};
+use crate::signed_body::SignedBody;
 use crate::{Error, NodeId, Opened};
 
 const MAGIC: [u8; 2] = *b"PC";
 const VERSION: u8 = 1;
 const GREETING: u8 = 1;
+const BAN: u8 = 2;
 const HEAD: usize = 14;
 
 /// A greeting is padded to this, so that no answer is longer.
@@ -42,6 +44,7 @@ const RECORD_SPREADS: f64 = 10.0;
 
 /// Why a record is refused, for the operator.
 const OLD: &str = "its record was issued too long ago, or its clock and the one here differ by hours";
+const BANNED: Error = Error::Decode("the node is banned");
 const VERSIONS_DIFFER: &str = "it speaks no version of the protocol that is spoken here";
 
 impl Engine {
@@ -73,6 +76,13 @@ impl Engine {
 
     fn receive_contact(&mut self, bytes: &[u8], stream: bool, output: &mut Output) -> Result<(), Error> {
         let (flags, body, rest) = self.read_contact(bytes)?;
+        if flags & BAN != 0 {
+            return self.take_shown_ban(body, output);
+        }
+        if self.is_banned(&SignedBody::signer_of(body)?) {
+            self.show_banned(body, bytes.len(), output);
+            return Err(BANNED);
+        }
         let contact = match self.candidate(body, output) {
             Err(Error::Version) if flags & GREETING != 0 => {
                 self.let_hear_why(body, bytes.len(), output);
@@ -130,7 +140,7 @@ impl Engine {
 
     /// Reads the record of somebody who wants to talk, and judges it as if it were to be joined.
     fn candidate(&mut self, body: &[u8], output: &mut Output) -> Result<Arc<Contact>, Error> {
-        let id = crate::signed_body::SignedBody::signer_of(body)?;
+        let id = SignedBody::signer_of(body)?;
         if let Some(known) = self.contacts.get(&id)
             && known.bytes() == body
         {
@@ -143,8 +153,8 @@ impl Engine {
 
     /// Whether a checked record may be believed: its age, its admission, its version.
     pub(super) fn admit(&mut self, contact: &Contact, output: &mut Output) -> Result<(), Error> {
-        if self.bans.contains_key(&contact.id) {
-            return Err(Error::Decode("the node is banned"));
+        if self.is_banned(&contact.id) {
+            return Err(BANNED);
         }
         let (low, high) = contact.versions;
         let (own_low, own_high) = self.config.rules.versions;
@@ -278,13 +288,17 @@ impl Engine {
         packet
     }
 
+    pub(super) fn ban_packet(&self, ban: &Ban) -> Vec<u8> {
+        self.contact_head(BAN, ban.as_bytes())
+    }
+
     fn in_front(&self, sealed: &[u8]) -> Vec<u8> {
         let mut packet = self.contact_head(0, self.own.contact.bytes());
         packet.extend_from_slice(sealed);
         packet
     }
 
-    fn transmit(&mut self, to: SocketAddr, bytes: Vec<u8>, stream: bool, output: &mut Output) {
+    pub(super) fn transmit(&mut self, to: SocketAddr, bytes: Vec<u8>, stream: bool, output: &mut Output) {
         if stream {
             self.counters.streams += 1;
             self.counters.stream_bytes += bytes.len() as u64;

@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// The members that judge `subject`: the same for all whose views agree, of two zones where there are two.
-    fn observers(&self, subject: &NodeId) -> Vec<NodeId> {
+    pub(super) fn observers(&self, subject: &NodeId) -> Vec<NodeId> {
         let members = self.order.members().iter().copied().chain([self.id]);
         let nodes: Vec<(NodeId, u32)> = members
             .filter(|id| id != subject)
