@@ -221,6 +221,8 @@ def cluster_metrics(member: ClusterMember) -> list[Metric]:
         "suspicions": "Times that a member came under suspicion.",
         "received": "Datagrams and messages over TCP that came.",
         "refused": "Those of them that were refused before they changed anything.",
+        "throttled": "Those of the refused that were unread: their source had sent too many bad signatures.",
+        "bad_signatures": "Signatures that were checked and found to be bad.",
         "received_bytes": "Bytes of datagrams that came.",
         "sent": "Datagrams sent.",
         "sent_bytes": "Bytes of datagrams sent.",

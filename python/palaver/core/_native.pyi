@@ -865,10 +865,10 @@ class ClusterDriver:
     def counters(self) -> dict[str, float]:
         """What has happened so far, for metrics; after the end as it was then.
 
-        Of the engine: ``received, refused, sent, sent_bytes, streams, stream_bytes, probes, probes_failed, accusations,
-        refutations, syncs, records``. Of the driver: ``received_bytes, unsent, streams_received, streams_failed,
-        connections_dropped, broadcasts_lost, log_bytes_lost``, ``connections`` that are open, and ``cpu_seconds`` that the
-        thread has computed.
+        Of the engine: ``received, refused, throttled, bad_signatures, sent, sent_bytes, streams, stream_bytes, probes,
+        probes_failed, accusations, refutations, syncs, records``. Of the driver: ``received_bytes, unsent,
+        streams_received, streams_failed, connections_dropped, broadcasts_lost, log_bytes_lost``, ``connections`` that are
+        open, and ``cpu_seconds`` that the thread has computed.
         """
     def root(self) -> bytes:
         """Sixteen bytes that are equal on two nodes exactly when their views are."""
@@ -893,8 +893,8 @@ class ClusterDriver:
     ) -> None:
         """Says anew who may join, and tells others a new ``ticket`` of this node if there is one.
 
-        Members stay until their record is signed anew, within about an hour: whoever is to go at once is banned. Raises
-        ArgumentError where it would let everybody in and the node can be reached from other machines.
+        Members stay until their record is signed anew, within about two and a half hours: whoever is to go at once is
+        banned. Raises ArgumentError where it would let everybody in and the node can be reached from other machines.
         """
     def ban(self, ban: bytes) -> None:
         """Takes what ``sign_ban`` made and spreads it: the key can never come back. Raises SignatureError, DecodeError or
@@ -989,7 +989,7 @@ class ProductionNode:
         """Exchanges all that both know with a node of the same process, as a bulk sync does; whether a view changed.
 
         All checks are made: what is not signed, or not admitted, is not taken. Packets for each other that wait are
-        delivered too. Raises StoppedError when one of them has left.
+        delivered too. Raises StoppedError once one of them has ended: its goodbye is over, or it is banned.
         """
     def send_gossip(self, *, now: float | None = None) -> list[tuple[str, bytes, bool]]:
         """Does what is due and takes all packets to be sent: ``(address, payload, stream)``.

@@ -318,6 +318,8 @@ pub(crate) fn engine_counters(
     for (name, count) in [
         ("received", counts.received),
         ("refused", counts.refused),
+        ("throttled", counts.throttled),
+        ("bad_signatures", counts.bad_signatures),
         ("sent", counts.sent),
         ("sent_bytes", counts.sent_bytes),
         ("streams", counts.streams),

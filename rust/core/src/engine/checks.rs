@@ -4,6 +4,7 @@
 //! would check each record a thousand times, with the same answer: they share a book of answers. That is memory, not a
 //! weaker check.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -26,11 +27,17 @@ struct Book {
 pub(super) struct Checks {
     shared: Option<SharedChecks>,
     enabled: bool,
+    bad: Cell<u64>,
 }
 
 impl Checks {
     pub(super) fn new(shared: Option<SharedChecks>, enabled: bool) -> Self {
-        Self { shared, enabled }
+        Self { shared, enabled, bad: Cell::new(0) }
+    }
+
+    /// How many signatures were bad so far.
+    pub(super) fn bad(&self) -> u64 {
+        self.bad.get()
     }
 
     /// Reads the body of a node record and checks its signature.
@@ -42,15 +49,23 @@ impl Checks {
             }
             Ok(Arc::new(Contact::of(&record)))
         };
-        let Some(mut book) = self.book() else { return read() };
-        book.contacts.entry(key(body)).or_insert_with(read).clone()
+        let contact = match self.book() {
+            Some(mut book) => book.contacts.entry(key(body)).or_insert_with(read).clone(),
+            None => read(),
+        };
+        self.bad.set(self.bad.get() + u64::from(matches!(contact, Err(Error::Signature))));
+        contact
     }
 
     /// Whether the signature of a signed body is good.
     pub(super) fn body(&self, body: &SignedBody) -> bool {
         let check = || !self.enabled || SignedBody::verify_all(&[body]);
-        let Some(mut book) = self.book() else { return check() };
-        *book.bodies.entry(key(body.as_bytes())).or_insert_with(check)
+        let good = match self.book() {
+            Some(mut book) => *book.bodies.entry(key(body.as_bytes())).or_insert_with(check),
+            None => check(),
+        };
+        self.bad.set(self.bad.get() + u64::from(!good));
+        good
     }
 
     fn book(&self) -> Option<std::sync::MutexGuard<'_, Book>> {

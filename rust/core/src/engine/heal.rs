@@ -184,6 +184,7 @@ impl Engine {
     /// Buries the gone whose records are old, and forgets what no longer matters.
     pub(super) fn sweep(&mut self, output: &mut Output) {
         let now = self.clock.now;
+        self.budget.sweep(now);
         let mut old: Vec<NodeId> = self
             .table
             .iter()

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::application::Broadcasts;
+use super::budget::Budget;
 use super::checks::Checks;
 use super::config::{Detection, EngineConfig};
 use super::contact::Contact;
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(super) chance: Chance,
     pub(super) timers: Timers,
     pub(super) checks: Checks,
+    pub(super) budget: Budget,
     pub(super) line: Line,
     pub(super) table: MembershipTable,
     pub(super) contacts: HashMap<NodeId, Arc<Contact>, IdHashBuilder>,
@@ -182,6 +184,7 @@ impl Engine {
             clock,
             chance,
             checks,
+            budget: Budget::default(),
             line,
         };
         engine.adopt(contact, alive);

@@ -34,6 +34,7 @@ mod accusation;
 mod admission;
 mod application;
 mod ban;
+mod budget;
 mod certificate;
 mod checks;
 mod config;

@@ -123,6 +123,10 @@ pub struct Counters {
     pub received: u64,
     /// Of these, refused before anything was changed.
     pub refused: u64,
+    /// Of the refused, those that were not even checked: their source had sent too many bad signatures.
+    pub throttled: u64,
+    /// Signatures that were checked and found to be bad.
+    pub bad_signatures: u64,
     /// Datagrams sent.
     pub sent: u64,
     /// Bytes of datagrams sent.

@@ -20,6 +20,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::budget::Source;
 use super::contact::Contact;
 use super::line::{Line, OVERHEAD};
 use super::wire::Message;
@@ -52,11 +53,10 @@ impl Engine {
     pub(super) fn receive(&mut self, from: SocketAddr, bytes: &[u8], stream: bool, output: &mut Output) {
         self.counters.received += 1;
         let taken = if bytes.starts_with(&MAGIC) {
-            self.receive_contact(bytes, stream, output)
+            self.receive_contact(from, bytes, stream, output)
         } else {
             self.receive_sealed(bytes, stream, output)
         };
-        let _ = from; // may be forged: answers go to the address in the sender's signed record
         if taken.is_err() {
             self.counters.refused += 1;
         }
@@ -74,16 +74,26 @@ impl Engine {
         }
     }
 
-    fn receive_contact(&mut self, bytes: &[u8], stream: bool, output: &mut Output) -> Result<(), Error> {
+    /// `from` may be forged: answers go to the address in the sender's signed record.
+    fn receive_contact(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+        stream: bool,
+        output: &mut Output,
+    ) -> Result<(), Error> {
         let (flags, body, rest) = self.read_contact(bytes)?;
+        let stranger = Source::Stranger(from);
         if flags & BAN != 0 {
-            return self.take_shown_ban(body, output);
+            return self.checking(stranger, |engine| engine.take_shown_ban(body, output));
         }
         if self.is_banned(&SignedBody::signer_of(body)?) {
-            self.show_banned(body, bytes.len(), output);
-            return Err(BANNED);
+            return self.checking(stranger, |engine| {
+                engine.show_banned(body, bytes.len(), output);
+                Err(BANNED)
+            });
         }
-        let contact = match self.candidate(body, output) {
+        let contact = match self.candidate(stranger, body, output) {
             Err(Error::Version) if flags & GREETING != 0 => {
                 self.let_hear_why(body, bytes.len(), output);
                 return Err(Error::Version);
@@ -139,16 +149,23 @@ impl Engine {
     }
 
     /// Reads the record of somebody who wants to talk, and judges it as if it were to be joined.
-    fn candidate(&mut self, body: &[u8], output: &mut Output) -> Result<Arc<Contact>, Error> {
+    fn candidate(
+        &mut self,
+        stranger: Source,
+        body: &[u8],
+        output: &mut Output,
+    ) -> Result<Arc<Contact>, Error> {
         let id = SignedBody::signer_of(body)?;
         if let Some(known) = self.contacts.get(&id)
             && known.bytes() == body
         {
             return Ok(Arc::clone(known));
         }
-        let contact = self.checks.contact(body)?;
-        self.admit(&contact, output)?;
-        Ok(contact)
+        self.checking(stranger, |engine| {
+            let contact = engine.checks.contact(body)?;
+            engine.admit(&contact, output)?;
+            Ok(contact)
+        })
     }
 
     /// Whether a checked record may be believed: its age, its admission, its version.
@@ -312,6 +329,10 @@ impl Engine {
 
     /// Takes a message from a member that holds the key of its record.
     fn opened(&mut self, opened: &Opened, stream: bool, output: &mut Output) -> Result<(), Error> {
+        self.checking(Source::Member(opened.sender), |engine| engine.take_message(opened, stream, output))
+    }
+
+    fn take_message(&mut self, opened: &Opened, stream: bool, output: &mut Output) -> Result<(), Error> {
         let sender = opened.sender;
         if !self.contacts.contains_key(&sender) {
             return Err(Error::NoLink); // has been forgotten meanwhile
