@@ -230,3 +230,47 @@ fn a_bucket_holds_the_ids_that_begin_with_its_number() {
     let changed: Vec<_> = (0..256).filter(|&b| table.buckets()[b] != before[b]).collect();
     assert_eq!(changed, [5]);
 }
+
+/// A merge, perhaps a broken one.
+type Merge = fn(&mut MembershipTable, Entry);
+
+/// The law that two orders of one multiset give one view, on a case for each way to break it.
+fn orders_agree(merge: Merge) -> bool {
+    let cases = [
+        [entry(1, 2, Status::Dead, 0.0), entry(1, 1, Status::Alive, 0.0)],
+        [entry(1, 2, Status::Dead, 0.0), entry(1, 2, Status::Alive, 0.0)],
+        [entry(1, 2, Status::Dead, 0.0), entry(1, 3, Status::Alive, 0.0)],
+        [entry(1, 2, Status::Left, 0.0), entry(2, 2, Status::Dead, 0.0)],
+    ];
+    cases.into_iter().all(|[first, second]| {
+        let [mut one, mut other] = [table(), table()];
+        merge(&mut one, first);
+        merge(&mut one, second);
+        merge(&mut other, second);
+        merge(&mut other, first);
+        view(&one) == view(&other)
+    })
+}
+
+#[test]
+fn a_merge_that_forgets_the_unknown_dead_or_lets_others_revive_is_noticed() {
+    let real: Merge = |table, row| drop(table.merge(&[row], now()).unwrap());
+    assert!(orders_agree(real));
+    // What memberlist does (aliveNode, deadNode in state.go).
+    let ignores_unknown_dead: Merge = |table, row| {
+        if row.precedence.status() < Status::Dead || table.get(&row.id).is_some() {
+            table.merge(&[row], now()).unwrap();
+        }
+    };
+    assert!(!orders_agree(ignores_unknown_dead));
+    let revives: Merge = |table, mut row| {
+        if let Some(held) = table.get(&row.id)
+            && row.precedence.status() == Status::Alive
+            && row.precedence.incarnation() >= held.precedence.incarnation()
+        {
+            row.precedence = Precedence::new(held.precedence.incarnation() + 1, Status::Alive).unwrap();
+        }
+        table.merge(&[row], now()).unwrap();
+    };
+    assert!(!orders_agree(revives));
+}

@@ -221,6 +221,8 @@ pub struct Rules {
     pub refute: bool,
     /// Only a node itself raises its incarnation.
     pub own_incarnation_only: bool,
+    /// Only its own word makes a member alive again.
+    pub own_revival_only: bool,
     /// A death is believed only with a certificate.
     pub certified_deaths: bool,
     /// The members that made a certificate are counted, and each once.
@@ -257,6 +259,7 @@ impl Default for Rules {
             refuse_old: true,
             refute: true,
             own_incarnation_only: true,
+            own_revival_only: true,
             certified_deaths: true,
             count_accusers: true,
             pause_guard: true,

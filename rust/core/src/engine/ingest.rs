@@ -138,7 +138,8 @@ impl Engine {
         let believed = match precedence.status() {
             Status::Dead => (certified || rival || !rules.certified_deaths) && known,
             Status::Suspect => rival && known,
-            Status::Alive | Status::Unreachable | Status::Left | Status::Banned => false,
+            Status::Alive => !rules.own_revival_only && standing.is_some_and(|held| precedence > held),
+            Status::Unreachable | Status::Left | Status::Banned => false,
         } || (!rules.own_incarnation_only && standing.is_some_and(|held| precedence > held));
         if !believed || standing.is_some_and(|held| held >= precedence) {
             return;

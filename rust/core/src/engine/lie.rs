@@ -10,7 +10,7 @@ const STATUS: usize = 48;
 
 impl Engine {
     /// Accuses a member without reason and tells lies of it: dead without proof and at a foreign incarnation, proven by
-    /// one accuser three times over, gone by its own forged word.
+    /// one accuser three times over, gone by its own forged word. Who is dead it says to be alive.
     pub(super) fn lie(&mut self, output: &mut Output) {
         let members = self.order.members().to_vec();
         let Some(subject) = self.fanout.select(members.len(), 1).first().map(|index| members[*index]) else {
@@ -31,11 +31,15 @@ impl Engine {
 
     fn lies(&self, subject: &NodeId, incarnation: u64) -> Vec<u8> {
         let mut records = Vec::new();
-        let statements = [(incarnation, Status::Dead), (incarnation + 5, Status::Dead)];
-        for (incarnation, status) in statements {
+        let mut state = |subject: &NodeId, incarnation: u64, status: Status| {
             if let Ok(precedence) = Precedence::new(incarnation, status) {
                 record::write_status(&mut records, subject, precedence);
             }
+        };
+        state(subject, incarnation, Status::Dead);
+        state(subject, incarnation + 5, Status::Dead);
+        if let Some(dead) = self.table.iter().find(|entry| entry.precedence.status() == Status::Dead) {
+            state(&dead.id, dead.precedence.incarnation() + 1, Status::Alive);
         }
         let accusation = Accusation::sign(&self.identity.keys, subject, incarnation);
         Certificate::repeating(&accusation, self.config.quorum).write(&mut records);

@@ -49,6 +49,11 @@ fn nobody_raises_the_incarnation_of_another() {
 }
 
 #[test]
+fn nobody_revives_another() {
+    histories::nobody_revives_another(none).unwrap();
+}
+
+#[test]
 fn a_seed_that_starts_later_is_found() {
     histories::a_seed_that_starts_later_is_found(none).unwrap();
 }
@@ -114,6 +119,40 @@ fn fake_joins_change_nothing_and_their_memory_is_bounded() {
     assert_eq!((engine.known(), world.state_hash()), (1, before));
     assert!(engine.counters().sent_bytes <= received);
     assert!(engine.counters().refused >= joins - 100, "all but those that there are links for");
+}
+
+#[test]
+fn ten_thousand_bad_signatures_in_a_second_are_mostly_unread_and_harm_nobody() {
+    let mut world = World::new(configuration(None, true), LinkQuality::default(), 8, 1, 1);
+    for node in 0..8 {
+        world.start(node).unwrap();
+    }
+    world.introduce_all();
+    world.run(20.0, &mut |_| {});
+    let (to, before) = (world.nodes[0].address, world.state_hash());
+    let failed = |world: &World| -> u64 {
+        world.nodes.iter().map(|node| node.engine.as_ref().unwrap().counters().probes_failed).sum()
+    };
+    let failed_before = failed(&world);
+    let good = greeting(1, to);
+    for n in 0..10_000_u32 {
+        world.run(20.0 + f64::from(n) / 10_000.0, &mut |event| panic!("{event:?}"));
+        let mut bad = good.clone();
+        bad[20..24].copy_from_slice(&n.to_le_bytes()); // in the key, so that each is of another stranger
+        let from = std::net::SocketAddr::from(([192, 0, 2, (n % 200) as u8], 1));
+        world.inject(0, from, &bad, false, &mut |_| {});
+    }
+    let counters = world.nodes[0].engine.as_ref().unwrap().counters();
+    // What they may at once, and what comes back in a second.
+    assert!((1_000..=1_501).contains(&counters.bad_signatures), "{counters:?}");
+    assert!(counters.throttled >= 8_499, "{counters:?}");
+    world.run(30.0, &mut |event| panic!("{event:?}"));
+    assert_eq!((failed(&world), world.state_hash(), world.views()), (failed_before, before, 1));
+    // Who comes when it is over is let in: the budget is back.
+    let joins = greeting(2, to);
+    let known = world.nodes[0].engine.as_ref().unwrap().counters().throttled;
+    world.inject(0, world.nodes[1].address, &joins, false, &mut |_| {});
+    assert_eq!(world.nodes[0].engine.as_ref().unwrap().counters().throttled, known);
 }
 
 #[test]

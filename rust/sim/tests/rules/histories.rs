@@ -191,6 +191,30 @@ pub(crate) fn nobody_raises_the_incarnation_of_another(broken: Break) -> Verdict
     Ok(())
 }
 
+/// Whoever is dead stays so, whatever another member says.
+pub(crate) fn nobody_revives_another(broken: Break) -> Verdict {
+    let mut world = world(8, 13, broken);
+    world.liars = vec![2];
+    begin(&mut world);
+    world.crash(5);
+    let dead = world.nodes[5].id;
+    let mut seen = vec![false; 8];
+    let mut back = None;
+    world.run(60.0, &mut |told| {
+        let Event::View(changes) = told.event else { return };
+        for change in changes.iter().filter(|change| change.node == dead && told.node != 2) {
+            if seen[told.node] && change.after != Some(Status::Dead) {
+                back = Some(format!("{} sees {change:?}", told.node));
+            }
+            seen[told.node] |= change.after == Some(Status::Dead);
+        }
+    });
+    if seen.iter().filter(|seen| **seen).count() < 6 {
+        return Err(format!("who has seen the death: {seen:?}"));
+    }
+    back.map_or(Ok(()), Err)
+}
+
 /// A seed that starts later and knows nobody is found.
 pub(crate) fn a_seed_that_starts_later_is_found(broken: Break) -> Verdict {
     let mut world = world(5, 7, broken);

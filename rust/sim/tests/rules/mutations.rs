@@ -4,13 +4,14 @@ use super::histories::{self, Break, Rule};
 
 #[test]
 fn every_broken_rule_is_noticed() {
-    let mutants: [(&str, Break, Rule); 13] = [
+    let mutants: [(&str, Break, Rule); 14] = [
         ("signatures are not checked", |r| r.check_signatures = false, histories::two_liars_evict_nobody),
         (
             "foreign incarnations are accepted",
             |r| r.own_incarnation_only = false,
             histories::two_liars_evict_nobody,
         ),
+        ("others may revive the dead", |r| r.own_revival_only = false, histories::nobody_revives_another),
         ("deaths are believed unproven", |r| r.certified_deaths = false, histories::two_liars_evict_nobody),
         ("accusers are not counted", |r| r.count_accusers = false, histories::two_liars_evict_nobody),
         ("the accused do not answer", |r| r.refute = false, histories::random_histories_keep_the_promises),
