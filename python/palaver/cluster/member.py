@@ -91,6 +91,7 @@ class ClusterMember:
             state_dir=None if directory is None else directory / "view",
             blocked_after=settings.silence_seconds,
             leave_after=settings.silence_leave_seconds,
+            settings={"gossip_interval": self.bootstrap.get_gossip_interval()},
             **self.keeper.admission(),
         )
         self.node_id = self.keeper.keys.node_id

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from palaver.cluster import BootstrapConfig, ClusterManager
+from palaver.cluster import BootstrapConfig, ClusterManager, ClusterMember, member
 from palaver.cluster.bootstrap import MAX_SEEDS
 from palaver.core import ArgumentError, ClusterDriver, KeyManager
 from palaver.errors import SettingsError
+from palaver.settings.cluster import ClusterSettings
 
 
 def dns(host: str, port: int) -> list[tuple[str, int]]:
@@ -82,3 +83,17 @@ def test_a_manager_says_what_an_address_is(node: object) -> None:
     with pytest.raises(ArgumentError, match="an address is"):
         manager.join(node)  # type: ignore[arg-type]
     assert manager.seeds == ()
+
+
+def test_the_interval_reaches_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+
+    def driver(*arguments: object, **named: object) -> None:
+        given.update(named)
+        raise InterruptedError
+
+    monkeypatch.setattr(BootstrapConfig, "get_gossip_interval", lambda self: 0.35)
+    monkeypatch.setattr(member, "ClusterDriver", driver)
+    with pytest.raises(InterruptedError):
+        ClusterMember(ClusterSettings(), name="a")
+    assert given["settings"] == {"gossip_interval": 0.35}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import palaver.cluster
 from palaver.cluster import Cluster
 from palaver.core import ArgumentError, FanoutStrategy, GossipStrategy, ProductionNode
 
@@ -113,3 +114,15 @@ def test_one_id_is_one_node_and_an_unknown_one_is_an_error() -> None:
         cluster.add_node("x")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="1 or more, not 0"):
         Cluster(fanout=0)
+
+
+FOUNDING = (
+    "Node NodeMetadata MembershipTable ProductionNode GossipStrategy FanoutStrategy GossipBackoff GossipMessage GossipEnvelope "
+    "KeyManager MessageCache BroadcastBuffer FailureDetector Transport Cluster ClusterManager BootstrapConfig StateStore "
+    "WriteAheadLog MetricsTracker DiagnosticTool MetricsExporter"
+)
+
+
+@pytest.mark.parametrize("name", FOUNDING.split())
+def test_the_founding_classes_are_all_found_in_one_place(name: str) -> None:
+    assert getattr(palaver.cluster, name).__name__ == name
