@@ -24,6 +24,7 @@ class FaultProxy:
         self._real: dict[str, tuple[str, int]] = {}
         self._names: dict[tuple[str, int], str] = {}
         self._sides: tuple[frozenset[str], ...] = ()
+        self._deaf: frozenset[tuple[str, str]] = frozenset()
         self._selector = selectors.DefaultSelector()
         self._waker, waiting = socket.socketpair()
         self._selector.register(waiting, selectors.EVENT_READ, None)
@@ -55,6 +56,11 @@ class FaultProxy:
         with self._lock:
             self._sides = tuple(frozenset(side) for side in sides)
 
+    def cut(self, senders: Collection[str] = (), receivers: Collection[str] = ()) -> None:
+        """What these send to those is lost, the other direction is not; without names nothing is."""
+        with self._lock:
+            self._deaf = frozenset((sender, receiver) for sender in senders for receiver in receivers)
+
     def close(self) -> None:
         self._closed = True
         self._waker.send(TOKEN)
@@ -77,6 +83,7 @@ class FaultProxy:
         with self._lock:
             sender, real = self._names.get(source), self._real.get(target)
             parted = self._sides and not any(sender in side and target in side for side in self._sides)
+            parted = parted or (sender, target) in self._deaf
         if real is not None and sender is not None and not parted:
             with suppress(OSError):  # a node that is down: what is sent to it is lost, as it would be
                 self._fronts[sender].sendto(payload, real)
