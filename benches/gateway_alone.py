@@ -111,7 +111,7 @@ def _round() -> tuple[Burst, Latency | None, bool]:
     assert _side is not None, "_connect came first"
     burst, measured = _side.burst()
     stage = measured.report.stages[-1]
-    return burst, latency(stage.latency), bool(stage.lost or stage.left_out)
+    return burst, latency(stage.latency), bool(stage.lost or stage.undrained or stage.left_out)
 
 
 @contextmanager

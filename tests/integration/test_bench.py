@@ -48,6 +48,11 @@ async def measured(node: RunningNode, scenario: Scenario, run: str = "t") -> Fig
     return figures_of("test", node.url, scenario, await asyncio.to_thread(carried_out), [os.getpid()])
 
 
+def told(figures: Figures) -> list[str]:
+    """Its notes, but for those that a busy machine gives."""
+    return [note for note in figures.notes if "the load side" not in note]
+
+
 def short(name: str, **changes: Any) -> Scenario:
     return adjusted(preset(name), name, seconds=0.4, warm_up=0.1, **changes)
 
@@ -83,7 +88,7 @@ async def test_a_plan_in_rounds_says_who_is_not_let_in(node: RunningNode) -> Non
 async def test_relay(node: RunningNode) -> None:
     figures = await measured(node, short("relay", pairs=4))
     (stage,) = figures.stages
-    assert (figures.sessions, figures.failed, figures.notes) == (8, 0, [])
+    assert (figures.sessions, figures.failed, told(figures)) == (8, 0, [])
     assert stage.arrived > 4 and stage.latency is not None and stage.latency.count == stage.arrived
     assert figures.server is not None and figures.server.cpu_micros_per_message is not None
 
@@ -104,38 +109,38 @@ async def test_trickle(node: RunningNode) -> None:
     figures = await measured(node, short("trickle", pairs=2))
     (stage,) = figures.stages
     assert stage.sent % 10 == 0 and stage.arrived > 20
-    assert figures.notes == []
+    assert told(figures) == []
 
 
 async def test_fanout(node: RunningNode) -> None:
     figures = await measured(node, short("fanout", room_size=5))
     (stage,) = figures.stages
-    assert figures.notes == []
+    assert told(figures) == []
     assert abs(stage.arrived - 4 * stage.sent) <= 8
 
 
 async def test_joins(node: RunningNode) -> None:
     figures = await measured(node, short("joins", clients=4))
     assert figures.stages[0].arrived > 4
-    assert (figures.sessions, figures.notes) == (0, [])
+    assert (figures.sessions, told(figures)) == (0, [])
 
 
 async def test_storm(node: RunningNode) -> None:
     figures = await measured(node, short("storm", sessions=20))
-    assert (figures.sessions, figures.notes) == (20, [])
+    assert (figures.sessions, told(figures)) == (20, [])
     assert figures.entering_since_start is not None and figures.entering_since_start.count == 20
 
 
 async def test_idle(node: RunningNode) -> None:
     figures = await measured(node, short("idle", sessions=20))
-    assert (figures.sessions, figures.notes) == (20, [])
+    assert (figures.sessions, told(figures)) == (20, [])
     assert figures.server is not None and figures.server.memory_per_session is not None
 
 
 async def test_slow_reader(node: RunningNode) -> None:
     figures = await measured(node, short("slow-reader", slow=2, readers=2))
     (stage,) = figures.stages
-    assert figures.notes == [] and stage.arrived >= 2 * stage.sent - 4
+    assert told(figures) == [] and stage.arrived >= 2 * stage.sent - 4
 
 
 async def test_mixed(node: RunningNode) -> None:
@@ -147,14 +152,33 @@ async def test_mixed(node: RunningNode) -> None:
     assert latency_plot(figures).count("<polyline") == 5
 
 
-async def test_limits_that_are_hit_are_told() -> None:
-    async with running_node(limits={"requests_per_second": 1, "request_burst": 20}) as node:
+async def test_limits_that_are_hit_are_told_whether_the_messages_are_requests_or_not() -> None:
+    async with running_node(limits={"requests_per_second": 50, "request_burst": 20}) as node:
         answered = await measured(node, short("relay", pairs=1, replies=True), "a")
-        unanswered = await measured(node, short("relay", pairs=1), "b")
-    assert [refusal.reason for refusal in answered.refusals] == ["rate_limited"]
-    assert any("rate limits were hit" in note for note in answered.notes)
-    assert unanswered.stages[0].lost == 1
-    assert any("never came" in note for note in unanswered.notes)
+        unanswered = await measured(node, adjusted(short("relay", pairs=1), "relay", seconds=1.0), "b")
+    for figures, dropped in (answered, 0), (unanswered, 1):
+        (stage,) = figures.stages
+        (refusal,) = figures.refusals
+        assert refusal.reason == "rate_limited" and refusal.after_ms is not None and refusal.after_ms <= 20
+        assert stage.refused > 0 and (stage.lost, stage.undrained) == (dropped, 0)
+        assert stage.limited_after is not None and stage.arrived > 5
+        assert any("rate limits were hit" in note for note in figures.notes)
+        assert any("gateway.toml" in note for note in figures.notes)
+
+
+@pytest.mark.parametrize("name", ["relay", "trickle", "fanout", "slow-reader"])
+async def test_a_node_as_it_comes_is_loaded_up_to_its_limits(name: str) -> None:
+    """With a tenth of its bursts, so that they are used up while the test warms up."""
+    bursts = {"request_burst": 100, "candidate_burst": 500, "told_burst_bytes": 38 * 1024}
+    changes: dict[str, Any] = {"pairs": 2} if name in ("relay", "trickle") else {}
+    scenario = adjusted(preset(name), name, seconds=1.0, warm_up=0.7, **changes)
+    async with running_node(limits=bursts) as node:
+        figures = await measured(node, scenario)
+    (stage,) = figures.stages
+    assert stage.arrived > 20 and stage.refused > 0, figures.notes
+    assert stage.limited_after is not None and any("limits were hit" in note for note in figures.notes)
+    assert [refusal.reason for refusal in figures.refusals] == ["rate_limited"]
+    assert figures.closes.keys() <= {"4002"}
 
 
 async def test_a_wrong_token_is_told(node: RunningNode) -> None:
@@ -163,7 +187,7 @@ async def test_a_wrong_token_is_told(node: RunningNode) -> None:
     await asyncio.to_thread(lambda: [None for _ in runner.watch()])
     report = runner.finish().report
     assert (report.ready, report.failed) == (0, 2)
-    assert [reason for reason, _, _ in report.errors] == ["token_invalid"]
+    assert [reason for reason, *_ in report.errors] == ["token_invalid"]
 
 
 def test_the_presets_are_what_they_are_named() -> None:

@@ -57,6 +57,11 @@ async def bench(*arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def told(figures: Any) -> list[str]:
+    """Its notes, but for those that a busy machine gives."""
+    return [note for note in figures["notes"] if "the load side" not in note]
+
+
 FAST = ("--duration", "1", "--warm-up", "0", "--rate", "20")
 """Slow enough for the limits of a node as it comes."""
 
@@ -70,7 +75,7 @@ async def test_it_prints_figures_as_json_and_draws_them(
     assert (code, err) == (0, "")
     figures = json.loads(out)
     (stage,) = figures["stages"]
-    assert stage["arrived"] >= 18 and stage["lost"] == 0 and figures["notes"] == []
+    assert stage["arrived"] >= 18 and stage["lost"] == 0 and told(figures) == []
     assert figures["server"]["pids"] == [os.getpid()]
     assert plot.read_text().startswith("<svg")
 
@@ -127,11 +132,11 @@ async def test_it_follows_to_the_worker_that_has_the_room(tmp_path: Path) -> Non
         figures = json.loads((await bench("relay", *FAST, *options, "--json"))[1])
         table = (await bench("joins", *FAST, *options[2:], "--clients", "32"))[1]
         workers = [worker["pid"] for worker in node.where["workers"]]
-    assert (figures["sessions"], figures["failed"], figures["notes"]) == (2 * PAIRS, 0, [])
+    assert (figures["sessions"], figures["failed"], told(figures)) == (2 * PAIRS, 0, [])
     assert figures["stages"][0]["lost"] == 0 and figures["stages"][0]["arrived"] >= 18
     assert len(figures["redirects"]) == 2 and 0 < sum(figures["redirects"].values()) < 2 * PAIRS
     assert figures["server"]["pids"] == sorted(workers)
-    assert "redirects (4001): " in table and "note" not in table
+    assert "redirects (4001): " in table and table.count("note") == table.count("the load side")
 
 
 async def test_it_follows_under_tls_as_well(tmp_path: Path) -> None:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from palaver.bench.run import Buckets, Measurement, Sample
-from palaver.bench.scenario import Idle, Joins, Scenario, SlowReader
+from palaver.bench.notes import notes
+from palaver.bench.run import Buckets, Measurement, Sample, StageReport
+from palaver.bench.scenario import Joins, Load, Scenario, SlowReader, Trickle
 
-BUSY: Final = 0.9
-"""Share of a core from which the load side is taken for the bottleneck."""
-LIMITS_HINT: Final = (
-    "A load test wants higher ones: `palaver serve --config benches/gateway.toml` (docs/load-testing.md)"
-)
+LONG_ENOUGH: Final = 0.2
+"""Seconds over which a rate is told."""
 CURVE: Final = (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100)
 
 
@@ -37,14 +36,25 @@ class StageFigures(Struct, frozen=True, rename="camel"):
     sent: int
     arrived: int
     replies: int
+    refused: int
+    """Messages that the node refused, and said so."""
     lost: int
+    """Deliveries and replies that never come: the node has answered what was sent after them."""
+    undrained: int
+    """Deliveries and replies that were still under way when they were waited for no longer."""
     left_out: int
+    overdue: int
+    """Messages of an open loop that were due in time and not sent."""
     per_second: float
     """Messages that arrived in time; of joins, those that got in."""
     latency: Latency | None
     reply_latency: Latency | None
     lateness: Latency | None
     """How late an open loop sent."""
+    limited_after: float | None
+    """Seconds since measuring began, from when on messages were refused or lost; None: none were."""
+    limited_per_second: float | None
+    """Messages that arrived from then on."""
 
 
 class ServerFigures(Struct, frozen=True, rename="camel"):
@@ -63,6 +73,8 @@ class Refusal(Struct, frozen=True, rename="camel"):
     reason: str
     count: int
     sample: str
+    after_ms: int | None = None
+    """The longest time after which it might be tried again, of those that said one."""
 
 
 class Figures(Struct, frozen=True, rename="camel"):
@@ -79,7 +91,9 @@ class Figures(Struct, frozen=True, rename="camel"):
     """From the beginning until all were in and quiet."""
     server: ServerFigures | None
     load_cpu_share: float | None
-    """CPU of the load thread, as share of a core."""
+    """CPU of the load thread, as share of a core, while it was measured (a storm: until all were in)."""
+    load_waited_share: float | None
+    """Share of that time in which it wanted a core and had none."""
     refusals: list[Refusal]
     closes: dict[str, int]
     """Close code of connections that were to stay → how often."""
@@ -100,40 +114,54 @@ def figures_of(
     """All figures of a measurement; `pids` are the processes of the node, none where they are not known."""
     report = measured.report
     seconds = report.measured / 1e9
-    stages = [
-        StageFigures(
-            name=stage.name,
-            sent=stage.sent,
-            arrived=stage.arrived,
-            replies=stage.replies,
-            lost=stage.lost,
-            left_out=stage.left_out,
-            per_second=stage.in_time / seconds if seconds else 0.0,
-            latency=latency(stage.latency),
-            reply_latency=latency(stage.reply_latency),
-            lateness=latency(stage.lateness),
-        )
-        for stage in report.stages
-    ]
-    share = report.cpu / report.measured if report.measured else None
-    refusals = [Refusal(reason, count, sample) for reason, count, sample in report.errors]
-    closes = {str(code): count for code, count in report.closes}
-    return Figures(
+    cpu, waited, time = report.cpu, report.waited, report.measured
+    if scenario.is_storm:
+        cpu, waited, time = report.entry_cpu, report.entry_waited, report.entry
+    figures = Figures(
         scenario=name,
         url=url,
         seconds=seconds,
         sessions=report.ready,
         failed=report.failed,
-        stages=stages,
+        stages=[
+            _stage_figures(stage, load, seconds)
+            for stage, load in zip(report.stages, scenario.stage, strict=True)
+        ],
         entering=latency(report.ready_after),
         entering_since_start=latency(report.ready_since_start),
         settled_ms=report.settled / 1e6,
         server=server_figures(scenario, measured, pids) if pids else None,
-        load_cpu_share=share,
-        refusals=refusals,
-        closes=closes,
+        load_cpu_share=cpu / time if time else None,
+        load_waited_share=waited / time if time else None,
+        refusals=[Refusal(*each) for each in report.errors],
+        closes={str(code): count for code, count in report.closes},
         redirects=dict(report.moves),
-        notes=notes(scenario, stages, refusals, closes, share, report.failed, report.stopped),
+        notes=[],
+    )
+    return replace(figures, notes=notes(scenario, figures, report.stopped))
+
+
+def _stage_figures(stage: StageReport, load: Load, seconds: float) -> StageFigures:
+    since = None if stage.limited is None else stage.limited[0] / 1e9
+    held = None
+    if stage.limited is not None and since is not None and seconds - since >= LONG_ENOUGH:
+        held = stage.limited[1] / (seconds - since)
+    return StageFigures(
+        name=stage.name,
+        sent=stage.sent,
+        arrived=stage.arrived,
+        replies=stage.replies,
+        refused=stage.refused,
+        lost=stage.lost,
+        undrained=stage.undrained,
+        left_out=stage.left_out,
+        overdue=stage.overdue * (load.burst if isinstance(load, Trickle) else 1),
+        per_second=stage.in_time / seconds if seconds else 0.0,
+        latency=latency(stage.latency),
+        reply_latency=latency(stage.reply_latency),
+        lateness=latency(stage.lateness),
+        limited_after=since,
+        limited_per_second=held,
     )
 
 
@@ -187,60 +215,3 @@ def _per_session(scenario: Scenario, measured: Measurement, before: Sample, last
     if Joins in kinds or not measured.report.ready:
         return None
     return (last.memory - before.memory) / measured.report.ready
-
-
-def notes(
-    scenario: Scenario,
-    stages: list[StageFigures],
-    refusals: list[Refusal],
-    closes: dict[str, int],
-    share: float | None,
-    failed: int,
-    stopped: bool,
-) -> list[str]:
-    """What a reader must know before using the figures, as sentences."""
-    said = []
-    if stopped:
-        said.append("it was stopped early: figures are of the time until then")
-    if share is not None and share >= BUSY:
-        said.append(
-            f"the load side is the bottleneck: its thread used {share:.0%} of a core, so rate and latency are its own limits; "
-            "the server's CPU per message holds"
-        )
-    reasons = {refusal.reason: refusal.count for refusal in refusals}
-    if "rate_limited" in reasons or closes.get("4013"):
-        said.append(f"the node's rate limits were hit, so these are figures of refusals. {LIMITS_HINT}")
-    if others := {reason: count for reason, count in reasons.items() if reason != "rate_limited"}:
-        said.append("refused: " + ", ".join(f"{reason} ({count})" for reason, count in others.items()))
-    if "token_invalid" in reasons:
-        said.append(
-            "the node does not know the key of the tokens: name its settings with --config, or its --state-dir"
-        )
-    if "connection refused" in reasons:
-        said.append(
-            "nobody listens there: start a node with `palaver dev` or `palaver serve`, or name one with --url"
-        )
-    if failed:
-        said.append(f"{failed} clients were not let in")
-    expected = {"4002"} if any(isinstance(stage, SlowReader) for stage in scenario.stage) else set()
-    if lost := {code: count for code, count in closes.items() if code not in expected}:
-        said.append(
-            "closed by the server: " + ", ".join(f"{count} with {code}" for code, count in lost.items())
-        )
-    for stage in stages:
-        if stage.lost:
-            said.append(
-                f"{stage.name}: {stage.lost} deliveries or replies never came: lost, or refused, most likely by the node's rate "
-                f"limits (of a notification nobody is told; --replies shows why). {LIMITS_HINT}"
-            )
-        if stage.left_out:
-            said.append(
-                f"{stage.name}: {stage.left_out} were not sent, because too much was under way: the rate is too high"
-            )
-        if (
-            not stage.arrived
-            and not scenario.is_storm
-            and not any(isinstance(each, Idle) for each in scenario.stage)
-        ):
-            said.append(f"{stage.name}: nothing arrived")
-    return said

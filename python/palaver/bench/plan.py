@@ -61,6 +61,18 @@ class Stage(Struct, frozen=True):
     churn: bool = False
 
 
+class Inquiry(Struct, frozen=True):
+    """How to learn what became of messages that do not arrive, where a server tells nobody that it refused a notification."""
+
+    fence: Message
+    """A request that is answered after all that was sent before it. Said when a message is overdue."""
+    fenced: bytes
+    """Stands in the first 256 bytes of its answer, whatever that is."""
+    requests: tuple[Message, ...] = ()
+    """The flow's messages as requests, sent from when one was lost: refusals of these are told.
+    Empty: they are requests anyway."""
+
+
 class Flow(Struct, frozen=True):
     """One sender's messages."""
 
@@ -80,6 +92,8 @@ class Flow(Struct, frozen=True):
     burst: int = 1
     limit: int | None = None
     """Bursts sent at most."""
+    inquiry: Inquiry | None = None
+    """None: what does not arrive is waited for."""
 
 
 class Tls(Struct, frozen=True):
@@ -120,6 +134,10 @@ class Plan(Struct, frozen=True):
     """Stands in the first 256 bytes of every message that is refused."""
     reason: bytes = b""
     """Stands before the word that tells why."""
+    refused: bytes = b""
+    """Stands before the number of the request that is refused. Empty: refusals do not tell."""
+    after: bytes = b""
+    """Stands before the milliseconds after which it may be tried again. A closed loop waits as long."""
     moved: int | None = None
     """The close code by which the server sends a client that is not in yet to another address: the words of the reason
     that begin with ``ws://`` or ``wss://``, best first. It follows, at most four times. None: a close is a refusal."""

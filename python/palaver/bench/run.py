@@ -56,8 +56,17 @@ class StageReport(Struct, frozen=True):
     in_time: int
     """Those that arrived while it was measured, and not in the seconds that are waited for the last."""
     replies: int
+    refused: int
+    """Messages that were refused while they were waited for."""
     lost: int
-    """Deliveries and replies that never came."""
+    """Deliveries and replies that never come: what was sent after them has been answered."""
+    undrained: int
+    """Deliveries and replies that had not come when they were waited for no longer."""
+    limited: tuple[int, int] | None
+    """From when on messages were refused or lost, in nanoseconds since measuring began, and how many arrived in time
+    after that."""
+    overdue: int
+    """Messages (or bursts) of an open loop that were due, but not sent, when measuring ended."""
     left_out: int
     """Messages of an open loop that were not sent, because too much was under way."""
     latency: Buckets
@@ -75,13 +84,21 @@ class Report(Struct, frozen=True):
     ready_after: Buckets
     ready_since_start: Buckets
     settled: int
-    errors: list[tuple[str, int, str]]
+    errors: list[tuple[str, int, str, int | None]]
+    """Why, how often, the first of them, and the longest time in milliseconds after which to try again."""
     closes: list[tuple[int, int]]
     moves: list[tuple[str, int]]
     """Addresses that clients were sent to while they got in, and how often."""
     others: int
     measured: int
     cpu: int
+    """Of the load thread, while it was measured."""
+    waited: int
+    """How long it wanted a core meanwhile, and had none."""
+    entry: int
+    """From the beginning until everybody was in, or not let in."""
+    entry_cpu: int
+    entry_waited: int
     stopped: bool
 
 

@@ -60,7 +60,8 @@ def _sentences(figures: Figures) -> Iterator[str]:
             f"{count:,} to {url}" for url, count in figures.redirects.items()
         )
     if figures.load_cpu_share is not None:
-        yield f"load side: {figures.load_cpu_share:.0%} of a core"
+        waited = figures.load_waited_share or 0.0
+        yield f"load side: {figures.load_cpu_share:.0%} of a core, {waited:.0%} of the time waiting for one"
 
 
 def _server(server: ServerFigures, stages: list[StageFigures]) -> Iterator[str]:

@@ -9,17 +9,22 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from palaver.bench.plan import Client, Flow, Message, Part, Plan, Stage, Step, Timing, Tls
+from palaver.bench.plan import Client, Flow, Inquiry, Message, Part, Plan, Stage, Step, Timing, Tls
 from palaver.bench.scenario import Fanout, Idle, Joins, Load, Relay, Scenario, SlowReader, Storm, Trickle
 from palaver.bench.sdp import candidate, offer
 from palaver.protocol.close_codes import CloseCode
 
 ERROR: Final = b'"error":{"code"'
 REASON: Final = b'"reason":"'
+REFUSED: Final = b'"id":'
+AFTER: Final = b'"afterMs":'
 LEAVE: Final = Message((b'{"jsonrpc":"2.0","id":2,"method":"leave"}',))
 NUMBERED: Final = b'"seq":'
 SEEN: Final = Message((b'{"jsonrpc":"2.0","method":"heartbeat","params":{"t":0,"seqSeen":', None, b"}}"))
 """What every client says from time to time: the node need not keep what it has seen."""
+FENCED: Final = b'"id":"fence"'
+FENCE: Final = Message((b'{"jsonrpc":"2.0",' + FENCED + b',"method":"heartbeat","params":{"t":0}}',))
+"""A request that changes nothing. Whether it is refused, too, does not matter: it is answered."""
 LETTER: Final = "ж"
 """Two bytes each: a lock's message has at most 1,024 characters."""
 PER_SOURCE: Final = 20_000
@@ -65,6 +70,8 @@ def plan_of(scenario: Scenario, target: Target, token: TokenMaker, run: str) -> 
         connecting=len(builder.clients) if storm else scenario.connecting,
         error=ERROR,
         reason=REASON,
+        refused=REFUSED,
+        after=AFTER,
         moved=CloseCode.SHUTDOWN,
         numbered=NUMBERED if any(flow.epilogue for flow in builder.flows) else None,
         tls=target.tls,
@@ -166,13 +173,15 @@ def relay_flow(pair: tuple[int, int], size: int, replies: bool) -> Flow:
     """Offers of a fresh generation each."""
     sender, receiver = pair
     params = {"transport": "t", "direction": "p2p", "to": _PEER, "sdp": offer(size), "generation": _NUMBER}
+    request = _gapped("sdpOffer", params, receiver, id=_NUMBER)
     return Flow(
         stage=0,
         sender=sender,
         receivers=(receiver,),
-        messages=(_gapped("sdpOffer", params, receiver, id=_NUMBER if replies else None),),
+        messages=(request if replies else _gapped("sdpOffer", params, receiver),),
         arrival=b'"method":"transportOffer"',
         reply=b'"result"' if replies else None,
+        inquiry=Inquiry(FENCE, FENCED, () if replies else (request,)),
     )
 
 
@@ -181,14 +190,16 @@ def trickle_flow(pair: tuple[int, int], size: int, burst: int) -> Flow:
     sender, receiver = pair
     base = {"transport": "c", "to": _PEER, "generation": 1}
     line = {"candidate": candidate(size), "sdpMid": "0", "sdpMLineIndex": 0}
+    said: dict[str, Any] = {**base, "candidates": [line]}
     return Flow(
         stage=0,
         sender=sender,
         receivers=(receiver,),
-        messages=(_gapped("iceCandidate", {**base, "candidates": [line]}, receiver),),
+        messages=(_gapped("iceCandidate", said, receiver),),
         arrival=b'"method":"transportIce"',
         prologue=_gapped("sdpOffer", {**base, "direction": "p2p", "sdp": offer(2048)}, receiver),
         burst=burst,
+        inquiry=Inquiry(FENCE, FENCED, (_gapped("iceCandidate", said, receiver, id=_NUMBER),)),
     )
 
 
@@ -201,6 +212,7 @@ def lock_flow(sender: int, receivers: tuple[int, ...], size: int) -> Flow:
         receivers=receivers,
         messages=(_gapped("lockRoom", params),),
         arrival=b'"method":"roomLocked"',
+        inquiry=Inquiry(FENCE, FENCED, (_gapped("lockRoom", params, id=_NUMBER),)),
     )
 
 

@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     connecting: usize,
     error: PyBackedBytes,
     reason: PyBackedBytes,
+    refused: PyBackedBytes,
+    after: PyBackedBytes,
     moved: Option<u16>,
     keepalive: Option<(PyBackedBytes, PyBackedBytes)>,
     numbered: Option<PyBackedBytes>,
@@ -123,6 +125,14 @@ struct Flow {
     reply: Option<PyBackedBytes>,
     burst: u32,
     limit: Option<u64>,
+    inquiry: Option<Inquiry>,
+}
+
+#[derive(FromPyObject)]
+struct Inquiry {
+    fence: Message,
+    fenced: PyBackedBytes,
+    requests: Vec<Message>,
 }
 
 fn shared(bytes: &PyBackedBytes) -> Arc<[u8]> {
@@ -191,6 +201,11 @@ fn flow(flow: &Flow) -> load::Flow {
         reply: flow.reply.as_ref().map(shared),
         burst: flow.burst,
         limit: flow.limit,
+        inquiry: flow.inquiry.as_ref().map(|inquiry| load::Inquiry {
+            fence: message(&inquiry.fence),
+            fenced: shared(&inquiry.fenced),
+            requests: inquiry.requests.iter().map(message).collect(),
+        }),
     }
 }
 
@@ -211,6 +226,8 @@ impl Plan {
             connecting: self.connecting,
             error: self.error.to_vec(),
             reason: self.reason.to_vec(),
+            refused: self.refused.to_vec(),
+            after: self.after.to_vec(),
             moved: self.moved,
             keepalive: self
                 .keepalive

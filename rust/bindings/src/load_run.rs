@@ -79,7 +79,11 @@ fn report(py: Python<'_>, report: load::Report) -> PyResult<Bound<'_, PyDict>> {
         facts.set_item("arrived", figures.arrived)?;
         facts.set_item("in_time", figures.in_time)?;
         facts.set_item("replies", figures.replies)?;
+        facts.set_item("refused", figures.refused)?;
         facts.set_item("lost", figures.lost)?;
+        facts.set_item("undrained", figures.undrained)?;
+        facts.set_item("limited", figures.limited)?;
+        facts.set_item("overdue", figures.overdue)?;
         facts.set_item("left_out", figures.left_out)?;
         facts.set_item("latency", figures.latency)?;
         facts.set_item("reply_latency", figures.reply_latency)?;
@@ -98,6 +102,10 @@ fn report(py: Python<'_>, report: load::Report) -> PyResult<Bound<'_, PyDict>> {
     facts.set_item("others", report.others)?;
     facts.set_item("measured", report.measured)?;
     facts.set_item("cpu", report.cpu)?;
+    facts.set_item("waited", report.waited)?;
+    facts.set_item("entry", report.entry)?;
+    facts.set_item("entry_cpu", report.entry_cpu)?;
+    facts.set_item("entry_waited", report.entry_waited)?;
     facts.set_item("stopped", report.stopped)?;
     Ok(facts)
 }

@@ -40,7 +40,7 @@ impl Driver {
                     self.open(index)
                 }
                 State::Leaving if self.clients[index].since + GOODBYE < self.now => {
-                    self.notes.refused("no goodbye from the server", b"");
+                    self.notes.refused("no goodbye from the server", b"", None);
                     self.lost(index, "no goodbye");
                 }
                 _ => {}

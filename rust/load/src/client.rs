@@ -38,6 +38,8 @@ pub(crate) struct Client {
     /// The number of what it was told last.
     pub(crate) seen: Vec<u8>,
     pub(crate) roles: Vec<Role>,
+    /// Flows that it sends.
+    pub(crate) sends: Vec<usize>,
     /// Bytes of a frame that is not whole.
     pub(crate) inbox: Vec<u8>,
     /// Fragments of a message that is not whole; None: there are none.
@@ -63,6 +65,7 @@ impl Client {
             captured: Vec::new(),
             seen: Vec::new(),
             roles: Vec::new(),
+            sends: Vec::new(),
             inbox: Vec::new(),
             fragments: None,
             outbox: Vec::new(),

@@ -77,9 +77,13 @@ impl Driver {
     pub(crate) fn fail(&mut self, index: usize, reason: &str, message: &[u8]) {
         let place = &self.clients[index].place;
         if place.url.is_empty() {
-            self.notes.refused(reason, message);
+            self.notes.refused(reason, message, None);
         } else {
-            self.notes.refused(&format!("{reason}, at {} where the server had sent it", place.url), message);
+            self.notes.refused(
+                &format!("{reason}, at {} where the server had sent it", place.url),
+                message,
+                None,
+            );
         }
         self.counts.errors += 1;
         self.clients[index].reset();
@@ -243,13 +247,6 @@ impl Driver {
         }
     }
 
-    /// Counts a refusal.
-    pub(crate) fn refused(&mut self, payload: &[u8]) {
-        self.counts.errors += 1;
-        let reason = reason_of(payload, &self.plan.reason);
-        self.notes.refused(&reason, payload);
-    }
-
     /// Says what belongs to this step; after the last, the client is in.
     fn begin_step(&mut self, index: usize, step: usize) {
         let plan = self.plan.clone();
@@ -354,12 +351,12 @@ pub(crate) fn next_mask(mask: &mut u32) -> u32 {
     *mask
 }
 
-fn word_after<'a>(payload: &'a [u8], after: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn word_after<'a>(payload: &'a [u8], after: &[u8]) -> Option<&'a [u8]> {
     let rest = &payload[memmem::find(payload, after)? + after.len()..];
     rest.split(|byte| b"\",}<".contains(byte)).next()
 }
 
-fn reason_of(payload: &[u8], before: &[u8]) -> String {
+pub(crate) fn reason_of(payload: &[u8], before: &[u8]) -> String {
     let word = if before.is_empty() { None } else { word_after(payload, before) };
     word.map_or_else(
         || "refused".into(),

@@ -1,12 +1,12 @@
 //! The loop of a run: it waits for the kernel, lets clients read and write, sends what is due, and goes from phase to phase.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::client::{Client, Role, State};
 use crate::flow::Flow;
@@ -14,6 +14,7 @@ use crate::places::Places;
 use crate::plan::{Pace, Phase, Plan, PlanError};
 use crate::progress::{ABORT, Counts, STOP, Shared};
 use crate::report::{Notes, Report, Stage};
+use crate::spent::{Spent, cpu_time, spent};
 use crate::timer::Timer;
 
 /// How long the loop waits at most, so that phases end in time.
@@ -53,12 +54,17 @@ pub(crate) struct Driver {
     pub(crate) flows_of: Vec<Vec<usize>>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) mask: u32,
+    /// Flows that wait because the server told them to, by until when.
+    pub(crate) resting: BTreeSet<(u64, usize)>,
+    /// Fences that have not been answered.
+    pub(crate) fences: usize,
     shared: Arc<Shared>,
     epoch: Instant,
     phase_began: u64,
+    measuring_began: u64,
     ticked: u64,
     timer: Timer,
-    cpu_before: u64,
+    before: Spent,
     report: Report,
     /// Rounds that were begun.
     rounds: u64,
@@ -76,6 +82,7 @@ impl Driver {
         let mut flows_of = vec![Vec::new(); plan.stages.len()];
         for (index, (flow, state)) in plan.flows.iter().zip(&flows).enumerate() {
             flows_of[flow.stage].push(index);
+            clients[flow.sender].sends.push(index);
             for (receiver, &client) in flow.receivers.iter().enumerate() {
                 clients[client].roles.push(Role { flow: index, receiver, is_reply: false });
             }
@@ -108,12 +115,15 @@ impl Driver {
             flows_of,
             scratch: vec![0; SCRATCH],
             mask: 0x9e37_79b9,
+            resting: BTreeSet::new(),
+            fences: 0,
             shared,
             epoch: Instant::now(),
             phase_began: 0,
+            measuring_began: 0,
             ticked: 0,
             timer,
-            cpu_before: 0,
+            before: Spent::default(),
             report: Report::default(),
             rounds: 0,
             plan: Arc::new(plan),
@@ -123,6 +133,7 @@ impl Driver {
     /// Carries the plan out. Each phase has a deadline, so that this ends whatever the server does.
     pub(crate) fn run(mut self) -> io::Result<Report> {
         self.epoch = Instant::now();
+        self.before = spent();
         let mut events = Events::with_capacity(1024);
         let timer = Token(self.clients.len());
         while self.phase != Phase::Done {
@@ -163,7 +174,8 @@ impl Driver {
         if self.now >= self.ticked + TICK.as_nanos() as u64 {
             self.ticked = self.now;
             self.counts.cpu = cpu_time();
-            self.mind_the_stuck();
+            self.mind_churning();
+            self.mind_the_overdue();
         }
         let timing = &self.plan.timing;
         let (connect, settle) = (nanos(timing.connect), nanos(timing.settle));
@@ -182,10 +194,10 @@ impl Driver {
             Phase::Connecting => {
                 self.let_in();
                 if self.entering == 0 && self.next_entry == self.staying.len() {
-                    self.enter(Phase::Settling);
+                    self.end_entry();
                 } else if since > connect {
                     self.give_up_entering();
-                    self.enter(Phase::Settling);
+                    self.end_entry();
                 }
             }
             Phase::Settling if self.now.saturating_sub(self.heard) >= settle || since > 10 * settle => {
@@ -203,8 +215,9 @@ impl Driver {
                 self.start_stages();
             }
             Phase::Warming if since >= warm_up => {
-                self.stages.iter_mut().for_each(Stage::clear);
-                self.cpu_before = cpu_time();
+                let now = self.now;
+                self.stages.iter_mut().for_each(|stage| stage.clear(now));
+                self.before = spent();
                 self.enter(Phase::Measuring);
             }
             Phase::Measuring if since >= measure => {
@@ -212,7 +225,7 @@ impl Driver {
                 self.enter(Phase::Draining);
             }
             Phase::Draining if since >= drain || self.flows.iter().all(|flow| flow.pending == 0) => {
-                self.count_lost();
+                self.count_undrained();
                 if self.plan.timing.rounds {
                     self.write_report();
                     let mut round = self.shared.round.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,7 +257,31 @@ impl Driver {
     fn leave_measuring(&mut self) {
         if self.phase == Phase::Measuring {
             self.report.measured = self.now - self.phase_began;
-            self.report.cpu = cpu_time() - self.cpu_before;
+            let spent = spent();
+            self.report.cpu = spent.cpu - self.before.cpu;
+            self.report.waited = spent.waited - self.before.waited;
+            self.measuring_began = self.phase_began;
+            self.count_overdue();
+        }
+    }
+
+    /// Everybody is in, or was not let in.
+    fn end_entry(&mut self) {
+        let spent = spent();
+        self.report.entry = self.now;
+        self.report.entry_cpu = spent.cpu - self.before.cpu;
+        self.report.entry_waited = spent.waited - self.before.waited;
+        self.enter(Phase::Settling);
+    }
+
+    fn count_overdue(&mut self) {
+        for (index, stage) in self.plan.stages.iter().enumerate() {
+            let due = self.due[index].0;
+            if let Pace::Open { rate } | Pace::Churn { rate: Some(rate) } = stage.pace
+                && due < self.now
+            {
+                self.stages[index].overdue = ((self.now - due) as f64 * rate / 1e9) as u64;
+            }
         }
     }
 
@@ -263,7 +300,7 @@ impl Driver {
         let missing = self.staying.len() - self.next_entry;
         self.next_entry = self.staying.len();
         for _ in 0..missing {
-            self.notes.refused("no time left to connect", b"");
+            self.notes.refused("no time left to connect", b"", None);
         }
         self.counts.failed += missing as u64;
         for index in 0..self.clients.len() {
@@ -286,11 +323,9 @@ impl Driver {
         }
         for stage in 0..self.stages.len() {
             match self.plan.stages[stage].pace {
-                Pace::Closed { window } => {
+                Pace::Closed { .. } => {
                     for flow in self.flows_of[stage].clone() {
-                        for _ in 0..window {
-                            self.send_burst(flow, self.now);
-                        }
+                        self.refill(flow);
                     }
                 }
                 Pace::Open { .. } | Pace::Churn { rate: Some(_) } => {
@@ -302,9 +337,9 @@ impl Driver {
         self.mind_churning();
     }
 
-    fn count_lost(&mut self) {
+    fn count_undrained(&mut self) {
         for (flow, state) in self.plan.flows.iter().zip(&mut self.flows) {
-            self.stages[flow.stage].lost += state.give_up();
+            self.stages[flow.stage].undrained += state.give_up();
         }
     }
 
@@ -318,7 +353,8 @@ impl Driver {
         if !self.flowing() {
             return Ok(());
         }
-        let mut next = u64::MAX;
+        self.wake_the_rested();
+        let mut next = self.resting.first().map_or(u64::MAX, |&(until, _)| until);
         for stage in 0..self.stages.len() {
             if let Pace::Open { rate } | Pace::Churn { rate: Some(rate) } = self.plan.stages[stage].pace {
                 self.send_stage(stage, rate);
@@ -339,16 +375,11 @@ impl Driver {
         self.report.moves = self.places.visits();
         self.report.others = self.counts.others;
         let named = self.plan.stages.iter().zip(&self.stages);
-        self.report.stages = named.map(|(plan, stage)| stage.figures(&plan.name)).collect();
+        self.report.stages =
+            named.map(|(plan, stage)| stage.figures(&plan.name, self.measuring_began)).collect();
     }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 16).min(u64::MAX / 16)
-}
-
-/// Of this thread, in nanoseconds.
-fn cpu_time() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * SECOND + time.tv_nsec as u64
 }

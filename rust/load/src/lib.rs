@@ -11,17 +11,20 @@ mod driver;
 mod flow;
 mod frame;
 mod handshake;
+mod limits;
 mod places;
 mod plan;
 mod progress;
 mod report;
 mod run;
+mod spent;
 mod stream;
 mod timer;
 mod traffic;
 
 pub use plan::{
-    Capture, Client, Flow, Keepalive, Message, Pace, Part, Phase, Plan, PlanError, Stage, Step, Timing, Tls,
+    Capture, Client, Flow, Inquiry, Keepalive, Message, Pace, Part, Phase, Plan, PlanError, Stage, Step,
+    Timing, Tls,
 };
 pub use progress::Progress;
 pub use report::{Figures, Report};

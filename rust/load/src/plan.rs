@@ -26,6 +26,10 @@ pub struct Plan {
     pub error: Vec<u8>,
     /// Stands before the word that tells why; the word ends like a [`Capture`].
     pub reason: Vec<u8>,
+    /// Stands before the number of the request that is refused. Empty: refusals do not tell.
+    pub refused: Vec<u8>,
+    /// Stands before the milliseconds after which it may be tried again.
+    pub after: Vec<u8>,
     /// The close code by which a server sends a client that is not in yet to another address: the words of the reason that begin
     /// with `ws://` or `wss://`, best first. None: a close is a refusal.
     pub moved: Option<u16>,
@@ -185,6 +189,19 @@ pub struct Flow {
     pub burst: u32,
     /// Bursts sent at most.
     pub limit: Option<u64>,
+    /// How to learn what became of messages that do not arrive; None: they are waited for.
+    pub inquiry: Option<Inquiry>,
+}
+
+/// How to learn what became of messages that do not arrive, where a server tells nobody of a refusal that was not asked for.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    /// A request that the server answers after all that was sent before it. Said when a message is overdue.
+    pub fence: Message,
+    /// Stands near the beginning of its answer, whatever that is.
+    pub fenced: Arc<[u8]>,
+    /// The flow's messages as requests, sent from when one was lost: refusals of these are told. Empty: they are requests anyway.
+    pub requests: Vec<Message>,
 }
 
 /// What a run is doing.
@@ -303,6 +320,9 @@ impl Plan {
                 .iter()
                 .chain(&flow.prologue)
                 .chain(&flow.epilogue)
+                .chain(
+                    flow.inquiry.iter().flat_map(|inquiry| inquiry.requests.iter().chain([&inquiry.fence])),
+                )
                 .all(|message| message.fits(clients))
             {
                 return refuse(format!(

@@ -5,11 +5,10 @@ use std::io::Write;
 use memchr::memmem;
 
 use crate::client::State;
-use crate::driver::{Driver, SECOND};
+use crate::driver::Driver;
+use crate::flow::HELD;
 use crate::plan::{Message, Pace, Part, Phase};
 
-/// A closed flow in which nothing has moved for so long begins again.
-const LOST_AFTER: u64 = 10 * SECOND;
 /// Messages of an open stage that is late which are sent before anything is read again.
 const CATCH_UP: usize = 256;
 
@@ -27,7 +26,7 @@ impl Driver {
         }
     }
 
-    /// Sends the next burst of a flow, which was due at `at`.
+    /// Sends the next burst of a flow, which was due at `at`, if it may.
     pub(crate) fn send_burst(&mut self, index: usize, at: u64) {
         let plan = self.plan.clone();
         let spec = &plan.flows[index];
@@ -35,14 +34,20 @@ impl Driver {
         if spec.limit.is_some_and(|limit| self.flows[index].bursts >= limit) {
             return;
         }
-        if self.clients[spec.sender].state != State::Ready || !self.flows[index].has_room(spec.burst) {
+        let flow = &self.flows[index];
+        if self.clients[spec.sender].state != State::Ready || flow.rests == HELD || !flow.has_room(spec.burst)
+        {
             self.stages[spec.stage].left_out += burst;
             return;
         }
         self.flows[index].bursts += 1;
+        let messages = match &spec.inquiry {
+            Some(inquiry) if self.flows[index].asks && !inquiry.requests.is_empty() => &inquiry.requests,
+            _ => &spec.messages,
+        };
         for _ in 0..burst {
             let number = self.flows[index].send(at, self.now);
-            let message = &spec.messages[((number - 1) % spec.messages.len() as u64) as usize];
+            let message = &messages[((number - 1) % messages.len() as u64) as usize];
             self.say(spec.sender, message, number);
         }
         self.stages[spec.stage].sent += burst;
@@ -77,6 +82,9 @@ impl Driver {
 
     /// A message to a client that is in. Whatever tells it apart stands in its `head`.
     pub(crate) fn on_traffic(&mut self, index: usize, payload: &[u8], head: &[u8]) {
+        if self.fences > 0 && self.on_fenced(index, head) {
+            return;
+        }
         for place in 0..self.clients[index].roles.len() {
             let role = self.clients[index].roles[place];
             let flow = &self.flows[role.flow];
@@ -86,7 +94,7 @@ impl Driver {
             }
         }
         if !self.plan.error.is_empty() && memmem::find(head, &self.plan.error).is_some() {
-            return self.refused(payload);
+            return self.on_refusal(index, payload);
         }
         self.counts.others += 1;
     }
@@ -113,6 +121,7 @@ impl Driver {
         }
         if let Pace::Closed { window } = self.plan.stages[spec.stage].pace
             && flow.pending <= u64::from(window - 1) * u64::from(spec.burst) * flow.each()
+            && flow.rests == 0
             && self.flowing()
         {
             self.send_burst(index, self.now);
@@ -121,7 +130,7 @@ impl Driver {
     }
 
     /// Says the epilogue, once all that a flow may send has arrived.
-    fn end_flow(&mut self, index: usize) {
+    pub(crate) fn end_flow(&mut self, index: usize) {
         let (plan, flow) = (self.plan.clone(), &self.flows[index]);
         let spec = &plan.flows[index];
         if let Some(epilogue) = &spec.epilogue
@@ -132,29 +141,6 @@ impl Driver {
                 if self.clients[client].state == State::Ready {
                     self.say(client, epilogue, 0);
                     self.flush(client);
-                }
-            }
-        }
-    }
-
-    /// Lets closed flows that are stuck begin again: what they wait for was refused, or lost.
-    pub(crate) fn mind_the_stuck(&mut self) {
-        self.mind_churning();
-        if !self.flowing() {
-            return;
-        }
-        let plan = self.plan.clone();
-        for (index, spec) in plan.flows.iter().enumerate() {
-            let Pace::Closed { window } = plan.stages[spec.stage].pace else { continue };
-            let flow = &mut self.flows[index];
-            let silent = self.now.saturating_sub(flow.moved);
-            if flow.pending == 0 || self.clients[spec.sender].state != State::Ready {
-                continue;
-            }
-            if silent >= LOST_AFTER {
-                self.stages[spec.stage].lost += flow.give_up();
-                for _ in 0..window {
-                    self.send_burst(index, self.now);
                 }
             }
         }

@@ -130,6 +130,7 @@ fn flow(sender: usize, receiver: usize, size: usize) -> Flow {
         reply: Some(bytes("ok")),
         burst: 1,
         limit: None,
+        inquiry: None,
     }
 }
 
@@ -145,6 +146,8 @@ fn plan(clients: Vec<Client>, flows: Vec<Flow>, pace: Pace) -> Plan {
         connecting: 4,
         error: b"error".to_vec(),
         reason: b"why=\"".to_vec(),
+        refused: b"number=".to_vec(),
+        after: b"after=".to_vec(),
         moved: None,
         keepalive: None,
         numbered: None,
@@ -196,7 +199,7 @@ fn after_the_last_message_everybody_says_the_number_it_saw() {
     plan.numbered = Some(b"xxxxxxxxxx".to_vec());
     let report = carried_out(plan);
     let mut noted: Vec<(&str, u64)> =
-        report.errors.iter().map(|(why, count, _)| (why.as_str(), *count)).collect();
+        report.errors.iter().map(|(why, count, ..)| (why.as_str(), *count)).collect();
     noted.sort_unstable();
     assert_eq!(noted, [("noted ", 1), ("noted 3", 1)], "the sender was told no number");
 }
@@ -213,7 +216,7 @@ fn clients_come_and_go() {
 fn who_is_refused_is_told_with_the_reason() {
     let report = carried_out(plan(vec![client("hello"), client("what")], vec![], Pace::Churn { rate: None }));
     assert_eq!((report.ready, report.failed), (1, 1));
-    assert_eq!(report.errors, [("unknown word".into(), 1, "error why=\"unknown word\"".into())]);
+    assert_eq!(report.errors, [("unknown word".into(), 1, "error why=\"unknown word\"".into(), None)]);
 }
 
 #[test]
