@@ -7,12 +7,14 @@ by plans of their own (`benches/peers`). `palaver.core.LoadRun` reads the attrib
 from __future__ import annotations
 
 from types import EllipsisType
+from typing import Final
 
 from msgspec import Struct
 
-Part = bytes | int | EllipsisType | None
-"""Bytes; what the client of that index captured while it got in; ``...``, the number of the message in its flow; or None, the
-number that the client who says it was told last (`Plan.numbered`)."""
+WORD: Final = "word"
+Part = bytes | int | str | EllipsisType | None
+"""Bytes; what the client of that index captured while it got in; WORD, one of the client's own words; ``...``, the number of the
+message in its flow; or None, the number that the client who says it was told last (`Plan.numbered`)."""
 
 
 class Message(Struct, frozen=True):
@@ -43,6 +45,8 @@ class Client(Struct, frozen=True):
     """The local IP address to connect from."""
     reads: bool = True
     """False: stops reading once it is in, and has a small receive buffer."""
+    words: tuple[bytes, ...] = ()
+    """What fills WORD in its opening: another one each time that it comes, by turns."""
     churns: int | None = None
     """Index of the stage as part of which it comes and goes; None: it stays for the whole run."""
 

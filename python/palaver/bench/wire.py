@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from palaver.bench.plan import Client, Flow, Inquiry, Message, Part, Plan, Stage, Step, Timing, Tls
+from palaver.bench.plan import WORD, Client, Flow, Inquiry, Message, Part, Plan, Stage, Step, Timing, Tls
 from palaver.bench.scenario import Fanout, Idle, Joins, Load, Relay, Scenario, SlowReader, Storm, Trickle
 from palaver.bench.sdp import candidate, offer
 from palaver.protocol.close_codes import CloseCode
@@ -27,6 +28,9 @@ FENCE: Final = Message((b'{"jsonrpc":"2.0",' + FENCED + b',"method":"heartbeat",
 """A request that changes nothing. Whether it is refused, too, does not matter: it is answered."""
 LETTER: Final = "ж"
 """Two bytes each: a lock's message has at most 1,024 characters."""
+JOIN_TOKENS: Final = 20_000
+"""Tokens that clients who come and go have between them: twice as many as a node remembers (`CACHED_TOKENS`), so that it has
+forgotten the first when they are used up and begin again."""
 PER_SOURCE: Final = 20_000
 """Connections from one address; it has some 28,000 ports."""
 
@@ -51,7 +55,7 @@ class Target(NamedTuple):
 
 def plan_of(scenario: Scenario, target: Target, token: TokenMaker, run: str) -> Plan:
     """The plan of a scenario. Identities and rooms begin with `run`, so that two runs do not meet."""
-    builder = _Builder(target, token, run)
+    builder = _Builder(scenario, target, token, run)
     for stage in scenario.stage:
         builder.add(stage)
     storm = scenario.is_storm
@@ -79,10 +83,11 @@ def plan_of(scenario: Scenario, target: Target, token: TokenMaker, run: str) -> 
 
 
 class _Builder:
-    def __init__(self, target: Target, token: TokenMaker, run: str) -> None:
+    def __init__(self, scenario: Scenario, target: Target, token: TokenMaker, run: str) -> None:
         self.clients: list[Client] = []
         self.stages: list[Stage] = []
         self.flows: list[Flow] = []
+        self._scenario = scenario
         self._target = target
         self._token = token
         self._run = run
@@ -113,8 +118,10 @@ class _Builder:
             case Joins():
                 stage = len(self.stages)
                 self.stages.append(Stage(load.label, rate=load.rate, churn=True))
+                tokens = math.ceil(JOIN_TOKENS / load.clients) if load.rate is None else self._comings(load)
                 for first in range(0, load.clients, load.room_size):
-                    self._room(min(load.room_size, load.clients - first), churns=stage)
+                    size = min(load.room_size, load.clients - first)
+                    self._room(size, churns=stage, tokens=tokens)
             case Storm():
                 self._stage(load)
                 self._room(load.sessions)
@@ -140,22 +147,48 @@ class _Builder:
         return ((first, second) for first, second in self._rooms_of(count, 2))
 
     def _room(
-        self, size: int, *, same: bool = False, reads: bool = True, churns: int | None = None
+        self,
+        size: int,
+        *,
+        same: bool = False,
+        reads: bool = True,
+        churns: int | None = None,
+        tokens: int = 1,
     ) -> list[int]:
         """Adds clients that join a new room, or the `same` one as the last; returns their indices."""
         self._rooms += not same
         room = f"{self._run}-{self._rooms}"
         first = len(self.clients)
         for index in range(first, first + size):
-            identity = f"{self._run}-{index}"
             role = "moderator" if index == first and not same else "participant"
-            opening = (joining(room, self._token(identity, room, role)),)
+            words = tuple(self._token(name, room, role).encode() for name in self._names(index, tokens))
+            opening = (joining(room),)
             source = self._source(index)
             headers = "Sec-WebSocket-Protocol: palaver.v1\r\n"
             self.clients.append(
-                Client(self._target.path, headers, opening, LEAVE, source, reads=reads, churns=churns)
+                Client(
+                    self._target.path,
+                    headers,
+                    opening,
+                    LEAVE,
+                    source,
+                    reads=reads,
+                    words=words,
+                    churns=churns,
+                )
             )
         return list(range(first, first + size))
+
+    def _comings(self, load: Joins) -> int:
+        """How often each client of an open loop comes: twice its share, since they do not come in turn."""
+        seconds = self._scenario.warm_up + self._scenario.seconds
+        due = (load.rate or 0.0) * seconds
+        return math.ceil(min(2 * due, JOIN_TOKENS) / load.clients) + 1
+
+    def _names(self, index: int, count: int) -> Iterator[str]:
+        """Identities of a client: one for each time that it comes."""
+        for coming in range(count):
+            yield f"{self._run}-{index}.{coming}" if coming else f"{self._run}-{index}"
 
     def _source(self, index: int) -> str | None:
         """Another loopback address for each 20,000 clients: ports of one address run out."""
@@ -163,9 +196,9 @@ class _Builder:
         return f"127.0.0.{beyond + 1}" if beyond and self._target.is_loopback else None
 
 
-def joining(room: str, token: str) -> Step:
-    """Authenticates and joins in one flight, and remembers the peer id."""
-    said = _gapped("join", {"room": room, "token": token}, id=1)
+def joining(room: str) -> Step:
+    """Authenticates and joins in one flight, and remembers the peer id. The token is a word of the client."""
+    said = _gapped("join", {"room": room, "token": _TOKEN}, id=1)
     return Step(b'"result":{"session"', said, capture=b'"you":{"peer":"')
 
 
@@ -220,7 +253,7 @@ def _encoded(message: dict[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-_NUMBER, _TEXT_NUMBER, _PEER = "\x00number", "\x00text", "\x00peer"
+_NUMBER, _TEXT_NUMBER, _PEER, _TOKEN = "\x00number", "\x00text", "\x00peer", "\x00token"
 """Stand in params where a message has a gap; JSON spells NUL in a way that nothing else does."""
 
 
@@ -230,7 +263,7 @@ def _gapped(
     """The message in pieces around its gaps; `peer` is the client whose peer id stands at _PEER."""
     head: dict[str, Any] = {"jsonrpc": "2.0"} if id is None else {"jsonrpc": "2.0", "id": id}
     text = _encoded({**head, "method": method, "params": params})
-    gaps: dict[bytes, Part] = {b'"\\u0000number"': ..., b"\\u0000text": ...}
+    gaps: dict[bytes, Part] = {b'"\\u0000number"': ..., b"\\u0000text": ..., b"\\u0000token": WORD}
     if peer is not None:
         gaps[b"\\u0000peer"] = peer
     pieces = re.split(b"(" + b"|".join(map(re.escape, gaps)) + b")", text)

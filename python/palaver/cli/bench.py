@@ -121,7 +121,8 @@ def bench(
     elif target.is_loopback:
         server = find_listener(target.port, target.host)
     token = token_maker(config, token_key, state_dir)
-    plan = plan_of(chosen, target, token, f"bench-{secrets.token_hex(3)}")
+    with _preparing(quiet=json):
+        plan = plan_of(chosen, target, token, f"bench-{secrets.token_hex(3)}")
     measured = _watched(Runner(plan, server), chosen, quiet=json)
     figures = figures_of(scenario, url, chosen, measured, () if server is None else server.pids)
     if plot is not None:
@@ -174,8 +175,8 @@ def token_maker(config: Path | None, key: str | None, state_dir: Path | None) ->
     import time
 
     from palaver import settings as sources
+    from palaver.bench.minting import Mint
     from palaver.cli.token import signing_key
-    from palaver.signaling.tokens import mint
 
     environ = os.environ
     settings = sources.load(config, environ=environ, dev=config is None, files=False)
@@ -184,21 +185,8 @@ def token_maker(config: Path | None, key: str | None, state_dir: Path | None) ->
         key_id, secret = sources.dev_keys(sources.state_dir(state_dir, environ=environ, settings=settings))
     else:
         key_id, secret = signing_key(auth, key)
-    ttl, now, audience = min(86_400.0, auth.max_ttl_seconds), time.time(), auth.audience or None
-
-    def token(identity: str, room: str, role: Any) -> str:
-        return mint(
-            key_id,
-            secret,
-            identity=identity,
-            room=room,
-            role=role,
-            ttl_seconds=ttl,
-            audience=audience,
-            now=now,
-        )
-
-    return token
+    ttl = min(86_400.0, auth.max_ttl_seconds)
+    return Mint(key_id, secret, now=time.time(), ttl_seconds=ttl, audience=auth.audience or None)
 
 
 def _watched(runner: Runner, scenario: Scenario, *, quiet: bool) -> Measurement:
@@ -211,6 +199,20 @@ def _watched(runner: Runner, scenario: Scenario, *, quiet: bool) -> Measurement:
                 return runner.finish()
             except KeyboardInterrupt:
                 runner.stop()
+
+
+@contextmanager
+def _preparing(*, quiet: bool) -> Iterator[None]:
+    """Tokens and messages of some ten thousand clients take a second."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("preparing clients and their tokens"):
+        yield
 
 
 @contextmanager

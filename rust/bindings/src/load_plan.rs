@@ -7,6 +7,7 @@ use std::time::Duration;
 use palaver_load as load;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::PyString;
 
 use crate::error::ArgumentError;
 
@@ -54,6 +55,7 @@ struct Client {
     goodbye: Option<Message>,
     source: Option<String>,
     reads: bool,
+    words: Vec<PyBackedBytes>,
     churns: Option<usize>,
 }
 
@@ -74,6 +76,8 @@ struct Message {
 enum Part {
     Bytes(PyBackedBytes),
     Captured(usize),
+    /// Any text, the gap that one of the client's words fills.
+    Word(PyWord),
     /// `...`, the gap that the number fills.
     Number(PyEllipsis),
     /// `None`, the gap that the number last seen fills.
@@ -102,6 +106,18 @@ impl<'py> FromPyObject<'_, 'py> for PyNone {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if object.is_none() { Ok(Self) } else { Err(ArgumentError::new_err("not None")) }
+    }
+}
+
+/// Any Python string.
+struct PyWord;
+
+impl<'py> FromPyObject<'_, 'py> for PyWord {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        object.cast::<PyString>()?;
+        Ok(Self)
     }
 }
 
@@ -143,6 +159,7 @@ fn message(message: &Message) -> load::Message {
     let part = |part: &Part| match part {
         Part::Bytes(bytes) => load::Part::Bytes(shared(bytes)),
         Part::Captured(client) => load::Part::Captured(*client),
+        Part::Word(_) => load::Part::Word,
         Part::Number(_) => load::Part::Number,
         Part::Seen(_) => load::Part::Seen,
     };
@@ -171,6 +188,7 @@ fn client(client: &Client) -> PyResult<load::Client> {
         goodbye: client.goodbye.as_ref().map(message),
         source: client.source.as_deref().map(|source| address(source, "a client's source")).transpose()?,
         reads: client.reads,
+        words: client.words.iter().map(shared).collect(),
         churns: client.churns,
     })
 }

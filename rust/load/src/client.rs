@@ -34,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) stream: Option<Stream>,
     /// When it began to connect, or to leave.
     pub(crate) since: u64,
+    /// How often it has begun to get in.
+    pub(crate) comings: usize,
     pub(crate) captured: Vec<u8>,
     /// The number of what it was told last.
     pub(crate) seen: Vec<u8>,
@@ -62,6 +64,7 @@ impl Client {
             state: State::Away,
             stream: None,
             since: 0,
+            comings: 0,
             captured: Vec::new(),
             seen: Vec::new(),
             roles: Vec::new(),

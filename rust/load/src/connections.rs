@@ -26,6 +26,7 @@ impl Driver {
         client.since = self.now;
         client.place = self.places.home.clone();
         client.hops = 0;
+        client.comings += 1;
         self.connect(index);
     }
 

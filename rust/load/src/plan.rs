@@ -82,6 +82,8 @@ pub struct Client {
     pub source: Option<IpAddr>,
     /// Stops reading once it is in, with a small receive buffer: a slow reader.
     pub reads: bool,
+    /// What fills [`Part::Word`] of its opening: another one each time it comes, by turns.
+    pub words: Vec<Arc<[u8]>>,
     /// Comes and goes all the time as part of this stage ([`Pace::Churn`]); None: stays for the whole run.
     pub churns: Option<usize>,
 }
@@ -125,6 +127,8 @@ pub enum Part {
     Captured(usize),
     /// The last number that the client who says it was told ([`Plan::numbered`]).
     Seen,
+    /// One of the client's own words ([`Client::words`]).
+    Word,
 }
 
 /// An answer to a ping of the protocol above.
@@ -298,6 +302,12 @@ impl Plan {
                 ));
             }
         }
+        for (index, client) in self.clients.iter().enumerate() {
+            let mut said = client.opening.iter().filter_map(|step| step.send.as_ref());
+            if client.words.is_empty() && said.any(Message::has_word) {
+                return refuse(format!("client {index} says a word and has none"));
+            }
+        }
         for (index, flow) in self.flows.iter().enumerate() {
             let stays =
                 |client: usize| self.clients.get(client).is_some_and(|client| client.churns.is_none());
@@ -335,6 +345,10 @@ impl Plan {
 }
 
 impl Message {
+    fn has_word(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Word))
+    }
+
     fn fits(&self, clients: usize) -> bool {
         self.parts.iter().all(|part| !matches!(part, Part::Captured(client) if *client >= clients))
     }

@@ -19,6 +19,12 @@ impl Driver {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
                 Part::Captured(client) => out.extend_from_slice(&self.clients[*client].captured),
+                Part::Word => {
+                    let words = &self.plan.clients[sender].words;
+                    if let Some(turn) = self.clients[sender].comings.checked_rem(words.len()) {
+                        out.extend_from_slice(&words[turn]);
+                    }
+                }
                 Part::Seen => out.extend_from_slice(&self.clients[sender].seen),
                 // Writing to a Vec cannot fail.
                 Part::Number => drop(write!(out, "{number}")),

@@ -75,6 +75,7 @@ fn carried_out(first: &str, requests: Vec<Message>, burst: u32, pace: Pace) -> R
         goodbye: None,
         source: None,
         reads: true,
+        words: Vec::new(),
         churns: None,
     };
     let flow = Flow {

@@ -108,6 +108,7 @@ fn client(first: &str) -> Client {
         goodbye: Some(says("bye")),
         source: None,
         reads: true,
+        words: Vec::new(),
         churns: None,
     }
 }
@@ -210,6 +211,28 @@ fn clients_come_and_go() {
     let report = carried_out(plan(vec![churning; 3], vec![], Pace::Churn { rate: None }));
     assert!(report.stages[0].arrived > 3);
     assert_eq!((report.ready, report.failed, report.errors.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_client_says_another_word_each_time_it_comes() {
+    let mut churning = Client { churns: Some(0), ..client("hello") };
+    churning.words = ["a", "b", "c"].map(bytes).to_vec();
+    let said = message(vec![Part::Bytes(bytes("note ")), Part::Word]);
+    churning.opening.insert(0, Step { send: Some(said), expect: bytes("noted c"), capture: None });
+    let mut plan = plan(vec![churning], vec![], Pace::Churn { rate: None });
+    plan.timing.measure = Duration::from_secs(1);
+    let report = carried_out(plan);
+    assert!(report.stages[0].arrived >= 1, "every third time it got in: {report:?}");
+    let refused: Vec<&str> = report.errors.iter().map(|(why, ..)| why.as_str()).collect();
+    assert_eq!(refused, ["noted a", "noted b"]);
+}
+
+#[test]
+fn a_word_that_nobody_gave_is_refused() {
+    let mut none = client("hello");
+    none.opening[0].send = Some(message(vec![Part::Word]));
+    let refused = Run::start(plan(vec![none], vec![], Pace::Closed { window: 1 })).err();
+    assert_eq!(refused.expect("it breaks a rule").0, "client 0 says a word and has none");
 }
 
 #[test]

@@ -8,11 +8,12 @@ from types import EllipsisType
 
 import pytest
 
-from palaver.bench.plan import Message, Plan
+from palaver.bench.plan import WORD, Message, Plan
 from palaver.bench.scenario import adjusted, parse, preset
 from palaver.bench.sdp import LINES, candidate, offer
 from palaver.bench.target import TargetError, target_of
-from palaver.bench.wire import PER_SOURCE, Target, plan_of
+from palaver.bench.wire import JOIN_TOKENS, PER_SOURCE, Target, plan_of
+from palaver.signaling.tokens import CACHED_TOKENS
 
 TARGET = Target("127.0.0.1", 7880, "localhost:7880", "/v1")
 
@@ -24,9 +25,11 @@ def plan(text: str) -> Plan:
 def filled(message: Message, number: int) -> dict[str, object]:
     """The message as it is sent, where client n has captured the peer id `p<n>`."""
 
-    def text(part: bytes | int | EllipsisType) -> bytes:
+    def text(part: bytes | int | str | EllipsisType) -> bytes:
         if isinstance(part, bytes):
             return part
+        if part == WORD:
+            return b"WORD"
         return b"%d" % number if part is ... else b"p%d" % part
 
     found: dict[str, object] = json.loads(b"".join(map(text, message.parts)))
@@ -55,13 +58,25 @@ def test_a_request_has_an_id_of_its_own() -> None:
 def test_two_join_a_room_of_their_own_and_the_first_moderates() -> None:
     made = plan('[[stage]]\nkind = "relay"\npairs = 2\n')
     said = [filled(client.opening[0].send, 0) for client in made.clients if client.opening[0].send]
-    tokens = [each["params"]["token"] for each in said]  # type: ignore[index]
-    assert tokens == [
-        "run-0 run-1 moderator",
-        "run-1 run-1 participant",
-        "run-2 run-2 moderator",
-        "run-3 run-2 participant",
+    assert [each["params"]["token"] for each in said] == ["WORD"] * 4  # type: ignore[index]
+    assert [client.words for client in made.clients] == [
+        (b"run-0 run-1 moderator",),
+        (b"run-1 run-1 participant",),
+        (b"run-2 run-2 moderator",),
+        (b"run-3 run-2 participant",),
     ]
+
+
+def test_each_join_of_a_client_that_comes_and_goes_has_a_token_of_its_own() -> None:
+    made = plan('[[stage]]\nkind = "joins"\nclients = 64\n')
+    tokens = [word for client in made.clients for word in client.words]
+    assert len(set(tokens)) == len(tokens) >= JOIN_TOKENS >= 2 * CACHED_TOKENS
+    assert made.clients[1].words[2] == b"run-1.2 run-2 moderator"
+
+
+def test_at_a_rate_there_are_tokens_for_as_many_as_come() -> None:
+    made = plan('seconds = 4\nwarm-up = 1\n[[stage]]\nkind = "joins"\nclients = 10\nrate = 20\n')
+    assert [len(client.words) for client in made.clients] == [21] * 10
 
 
 def test_an_event_has_the_size_that_was_asked_for() -> None:
