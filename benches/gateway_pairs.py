@@ -98,15 +98,20 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def others(known: Collection[int]) -> dict[int, int]:
-    """Ticks of CPU time so far of all processes but the `known`, with those of their children that have ended; under 0 what the
-    machine's host took for itself (proc_pid_stat(5), proc_stat(5)). What is neither idle nor anybody's is left out: a core that
-    is woken a lot spends a tenth so. Processes of other containers do not show."""
+    """Ticks of CPU time so far of all processes but the `known`; under 0 what the machine's host took for itself
+    (proc_pid_stat(5), proc_stat(5)).
+
+    Children that have ended are not counted with their parents: they come with all that they ever used, at the moment in which
+    they are waited for. So one that begins and ends inside a burst is missed, but none makes a quiet burst loud. What is
+    neither idle nor anybody's is left out: a core that is woken a lot spends a tenth so. Processes of other containers do not
+    show.
+    """
     ticks = {0: int(Path("/proc/stat").read_text().split()[8])}
     for process in os.scandir("/proc"):
         if process.name.isdigit() and int(process.name) not in known:
             with contextlib.suppress(OSError):  # it has ended
                 after_its_name = Path(process.path, "stat").read_text().rpartition(")")[2].split()
-                ticks[int(process.name)] = sum(map(int, after_its_name[11:15]))
+                ticks[int(process.name)] = sum(map(int, after_its_name[11:13]))
     return ticks
 
 
