@@ -16,8 +16,9 @@ server.on('connection', (socket, request) => {
   socket.on('message', (data) => {
     const { to, ...rest } = JSON.parse(data);
     const text = JSON.stringify({ from: id, ...rest });
-    if (to !== '*') clients.get(to)?.send(text);
-    else for (const [other, each] of room) if (other !== id) each.send(text);
+    if (to !== '*') return clients.get(to)?.send(text);
+    const bytes = Buffer.from(text); // encoded once for all
+    for (const [other, each] of room) if (other !== id) each.send(bytes, { binary: false });
   });
   socket.on('close', () => {
     clients.delete(id);
