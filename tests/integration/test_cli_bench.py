@@ -151,6 +151,27 @@ async def test_it_follows_under_tls_as_well(tmp_path: Path) -> None:
     assert len(figures["redirects"]) == 2
 
 
+async def test_a_node_that_is_spoken_to_in_the_wrong_scheme_is_told(
+    node: RunningNode, config: str, tmp_path: Path
+) -> None:
+    names = certificates(tmp_path)
+    tls: dict[str, Any] = {"tls_certificate": names["certificate"], "tls_key": names["key"]}
+    async with running_node(gateway=tls) as encrypted:
+        wrong = {node.url: "wss://", encrypted.url: "ws://"}
+        for right, scheme in wrong.items():
+            url = scheme + right.partition("://")[2]
+            code, out, err = await bench("relay", *FAST, "--url", url, "--config", config)
+            other = "ws://" if scheme == "wss://" else "wss://"
+            assert (code, out) == (1, "")
+            assert f"say {other}{right.partition('://')[2]}" in err
+
+
+async def test_a_process_that_is_not_there_is_told_before_the_run(node: RunningNode, config: str) -> None:
+    code, out, err = await bench("relay", "--url", node.url, "--config", config, "--pid", str(2**22 + 1))
+    assert (code, out) == (1, "")
+    assert "there is no process 4194305" in err
+
+
 async def test_where_nobody_listens_it_says_so_and_fails(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -179,6 +200,10 @@ async def test_a_key_that_the_node_does_not_have_is_told(node: RunningNode, tmp_
         (("relay", "--sessions", "5"), "no stage has sessions"),
         (("relay", "--url", "http://127.0.0.1"), "must be ws://"),
         (("relay", "--duration", "soon"), "--duration"),
+        (("relay", "--plot", "/nonexistent/x.svg"), "cannot be written"),
+        (("relay", "--token-key", "k"), "name that with --config"),
+        (("relay", "--window", "2", "--rate", "5"), "goes without a window"),
+        (("idle", "--sessions", "5"), "an even number"),
     ],
 )
 async def test_a_wrong_command_line_is_told(arguments: tuple[str, ...], what: str, tmp_path: Path) -> None:

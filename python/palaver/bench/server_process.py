@@ -8,8 +8,14 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
+from palaver.errors import PalaverError
+
 _LISTEN: Final = "0A"
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class ServerProcessError(PalaverError):
+    """A process that was named cannot be watched."""
 
 
 class ServerProcess:
@@ -18,6 +24,16 @@ class ServerProcess:
     def __init__(self, *pids: int) -> None:
         self.pids = pids
         self._folders = [Path(f"/proc/{pid}") for pid in pids]
+
+    def check(self) -> None:
+        """Raises ServerProcessError for the first that cannot be looked at."""
+        for pid, folder in zip(self.pids, self._folders, strict=True):
+            if not folder.is_dir():
+                raise ServerProcessError(f"there is no process {pid} on this machine")
+            if ServerProcess(pid).cpu_seconds() is None:
+                raise ServerProcessError(
+                    f"process {pid} does not let itself be looked at: is it another user's?"
+                )
 
     def cpu_seconds(self) -> float | None:
         """CPU time of all their threads until now, to the nanosecond; None: one of them is gone."""

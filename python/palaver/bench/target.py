@@ -44,10 +44,14 @@ def target_of(url: str, authorities: Path | None = None) -> Target:
 
 
 def check_reachable(target: Target) -> None:
-    """Connects once and closes, so that a run against nobody ends before it begins. Raises TargetError."""
+    """Connects once and asks for the page, so that a run against nobody, or in the wrong scheme, ends before it begins.
+
+    Raises TargetError. Whether a certificate is trusted is not looked at: refusals say so.
+    """
     where = f"{target.host}:{target.port}"
     try:
-        socket.create_connection((target.host, target.port), timeout=CONNECT_SECONDS).close()
+        with socket.create_connection((target.host, target.port), timeout=CONNECT_SECONDS) as connection:
+            answered = _answers(connection, target)
     except ConnectionRefusedError:
         raise TargetError(
             f"nobody listens at {where}: start a node with `palaver dev` or `palaver serve`, or name one with --url"
@@ -56,6 +60,26 @@ def check_reachable(target: Target) -> None:
         raise TargetError(f"{where} does not answer within {CONNECT_SECONDS:g} s") from None
     except OSError as error:
         raise TargetError(f"cannot connect to {where}: {error.strerror or error}") from None
+    if not answered:
+        spoken, other = ("plain HTTP", "wss://") if target.tls is None else ("TLS", "ws://")
+        raise TargetError(f"{where} does not speak {spoken}: say {other}{target.authority}{target.path}")
+
+
+def _answers(connection: socket.socket, target: Target) -> bool:
+    """Whether an answer to HTTP comes, encrypted or not, as the scheme says. One that is slow is taken for one that does."""
+    request = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nConnection: close\r\n\r\n"
+    try:
+        if target.tls is not None:
+            anybody = ssl.create_default_context()
+            anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+            with anybody.wrap_socket(connection, server_hostname=target.tls.name):
+                return True
+        connection.sendall(request.encode())
+        return connection.recv(5).startswith(b"HTTP")
+    except TimeoutError:
+        return True
+    except OSError:  # reset, or what is no TLS (ssl.SSLError)
+        return False
 
 
 def _tls(name: str, authorities: Path | None) -> Tls:

@@ -113,11 +113,13 @@ def bench(
         bytes=size,
         replies=replies,
     )
+    _check_options(chosen, config, token_key, plot)
     target = target_of(url, ca)
     check_reachable(target)
     server = None
     if pid:
         server = ServerProcess(*pid)
+        server.check()
     elif target.is_loopback:
         server = find_listener(target.port, target.host)
     token = token_maker(config, token_key, state_dir)
@@ -125,8 +127,6 @@ def bench(
         plan = plan_of(chosen, target, token, f"bench-{secrets.token_hex(3)}")
     measured = _watched(Runner(plan, server), chosen, quiet=json)
     figures = figures_of(scenario, url, chosen, measured, () if server is None else server.pids)
-    if plot is not None:
-        plot.write_text(latency_plot(figures), "utf-8")
     if json:
         import msgspec
 
@@ -137,6 +137,8 @@ def bench(
         from palaver.bench.table import show
 
         show(figures, Console())
+    if plot is not None:
+        plot.write_text(latency_plot(figures), "utf-8")
     if figures.is_empty:
         raise typer.Exit(FAILED)
 
@@ -157,6 +159,31 @@ def _scenario(name: str) -> Scenario:
         else f": one of {', '.join(PRESETS)}, or a file that ends in .toml"
     )
     raise typer.BadParameter(f"there is no scenario {name!r}{hint}", param_hint="SCENARIO")
+
+
+def _check_options(scenario: Scenario, config: Path | None, key: str | None, plot: Path | None) -> None:
+    """Refuses what would be of no use, before anything is loaded."""
+    from palaver.bench.scenario import Idle
+
+    if key is not None and config is None:
+        raise typer.BadParameter(
+            "names a key of a settings file; name that with --config", param_hint="--token-key"
+        )
+    if plot is not None and not (
+        plot.parent.is_dir() and os.access(plot if plot.exists() else plot.parent, os.W_OK)
+    ):
+        raise typer.BadParameter(f"{plot} cannot be written", param_hint="--plot")
+    for stage in scenario.stage:
+        if stage.rate is not None and stage.window > 1:
+            raise typer.BadParameter(
+                f"{stage.label} has a rate, which sends whatever is under way: it goes without a window",
+                param_hint="--window",
+            )
+        if isinstance(stage, Idle) and stage.sessions % 2:
+            raise typer.BadParameter(
+                f"{stage.sessions} sessions of {stage.label}: they are in rooms of two, so say an even number",
+                param_hint="--sessions",
+            )
 
 
 def _seconds(option: str, text: str | None) -> float | None:
