@@ -84,11 +84,13 @@ class Storm(Load, frozen=True, tag="storm"):
 
 
 class Idle(Load, frozen=True, tag="idle"):
-    """Sessions in rooms of two that relay some offers, say what they have seen, and are then silent: what they cost in memory."""
+    """Sessions in rooms of two: one sends the other some offers, then both are silent. What they cost in memory."""
 
     sessions: Count = 5000
     messages: Annotated[int, Meta(ge=0, le=1000)] = 4
     bytes: SdpBytes = 2048
+    seen: bool = True
+    """Say what they have seen. Otherwise the node keeps it for them, as for clients of another make."""
 
 
 class SlowReader(Load, frozen=True, tag="slow-reader"):

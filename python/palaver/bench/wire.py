@@ -104,7 +104,7 @@ class _Builder:
                 for pair in self._pairs_of(load.sessions // 2):
                     if load.messages:
                         flow = relay_flow(pair, load.bytes, replies=False)
-                        self._flow(replace(flow, limit=load.messages, epilogue=SEEN))
+                        self._flow(replace(flow, limit=load.messages, epilogue=SEEN if load.seen else None))
             case Fanout():
                 self._stage(load)
                 for room in self._rooms_of(load.rooms, load.room_size):

@@ -105,6 +105,8 @@ def test_sessions_that_go_silent_say_before_what_they_have_seen() -> None:
     )
     assert json.loads(said) == {"jsonrpc": "2.0", "method": "heartbeat", "params": {"t": 0, "seqSeen": 7}}
     assert plan('[[stage]]\nkind = "relay"\n').numbered is None
+    silent = plan('[[stage]]\nkind = "idle"\nsessions = 2\nseen = false\n')
+    assert (silent.numbered, silent.flows[0].epilogue) == (None, None)
 
 
 def test_a_storm_connects_all_at_once_and_measures_nothing_afterwards() -> None:
