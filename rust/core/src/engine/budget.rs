@@ -26,7 +26,7 @@ pub(super) enum Source {
 }
 
 /// When each may be wrong again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Budget {
     each: Gcra,
     all: Gcra,
