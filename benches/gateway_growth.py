@@ -49,6 +49,10 @@ class Curve(NamedTuple):
     times: int = 1
     """Nodes started for each point, of which the median counts: what is over in a moment differs."""
 
+    @property
+    def name(self) -> str:
+        return self.what.split(",")[0]
+
 
 STORM = '[[stage]]\nkind = "storm"\nsessions = {}\n'
 CURVES = (
@@ -94,7 +98,7 @@ CURVES = (
 
 def growth(node: Node, plots: Path | None) -> str:
     """Measures all curves, each point on a node started afresh; returns tables, and draws into `plots`."""
-    text = ""
+    text, drawn = "", ""
     for curve in CURVES:
         points = [
             (value, found) for value in curve.values if (found := _point(node, curve, value)) is not None
@@ -105,8 +109,8 @@ def growth(node: Node, plots: Path | None) -> str:
         text += "| --- |" + " --- |" * len(points) + "\n"
         text += f"| {curve.unit} | " + " | ".join(f"{found:.1f}" for _, found in points) + " |\n"
         if plots is not None and points:
-            _draw(curve, points, plots)
-    return text
+            drawn += f"![{curve.name}](benchmarks/{_draw(curve, points, plots).name})\n"
+    return text + (f"\n{drawn}" if drawn else "")
 
 
 def _point(node: Node, curve: Curve, value: int) -> float | None:
@@ -123,11 +127,12 @@ def _point(node: Node, curve: Curve, value: int) -> float | None:
     return point
 
 
-def _draw(curve: Curve, points: list[tuple[int, float]], plots: Path) -> None:
+def _draw(curve: Curve, points: list[tuple[int, float]], plots: Path) -> Path:
     values = [value for value, _ in points]
     x = log_axis(curve.axis, values) if min(values) > 0 else zero_axis(curve.axis, values)
     y = zero_axis(curve.unit, [found for _, found in points])
-    name = curve.what.split(",")[0].replace(" ", "-")
+    path = plots / f"growth-{curve.name.replace(' ', '-')}.svg"
     plots.mkdir(exist_ok=True)
     drawn = plot(f"{curve.what}: {curve.unit}", x, y, [Line(curve.what, points)])
-    (plots / f"growth-{name}.svg").write_text(drawn, "utf-8")
+    path.write_text(drawn, "utf-8")
+    return path
