@@ -204,6 +204,8 @@ async def test_a_key_that_the_node_does_not_have_is_told(node: RunningNode, tmp_
         (("relay", "--token-key", "k"), "name that with --config"),
         (("relay", "--window", "2", "--rate", "5"), "goes without a window"),
         (("idle", "--sessions", "5"), "an even number"),
+        (("joins", "--window", "2"), "joins has no window"),
+        (("storm", "--rate", "2"), "storm has no rate"),
     ],
 )
 async def test_a_wrong_command_line_is_told(arguments: tuple[str, ...], what: str, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def _scenario(name: str) -> Scenario:
 
 def _check_options(scenario: Scenario, config: Path | None, key: str | None, plot: Path | None) -> None:
     """Refuses what would be of no use, before anything is loaded."""
-    from palaver.bench.scenario import Idle
+    from palaver.bench.scenario import Idle, Joins, Storm
 
     if key is not None and config is None:
         raise typer.BadParameter(
@@ -179,6 +179,10 @@ def _check_options(scenario: Scenario, config: Path | None, key: str | None, plo
                 f"{stage.label} has a rate, which sends whatever is under way: it goes without a window",
                 param_hint="--window",
             )
+        if isinstance(stage, Idle | Joins | Storm) and stage.window > 1:
+            raise typer.BadParameter(f"{stage.label} has no window", param_hint="--window")
+        if isinstance(stage, Idle | Storm) and stage.rate is not None:
+            raise typer.BadParameter(f"{stage.label} has no rate", param_hint="--rate")
         if isinstance(stage, Idle) and stage.sessions % 2:
             raise typer.BadParameter(
                 f"{stage.sessions} sessions of {stage.label}: they are in rooms of two, so say an even number",
