@@ -7,7 +7,7 @@ export MATURIN_NO_INSTALL_RUST := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SIGNALING_BENCHES := $(filter-out benches/test_core.py,$(wildcard benches/test_*.py))
-RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
+RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name '*.toml')
 
 .PHONY: help run setup cluster cluster-hosts test lint format bench-cluster bench-core bench-gateway fuzz sim soak soak-cluster soak-sessions autobahn bench-signaling docs clean
 help: ## list the targets
