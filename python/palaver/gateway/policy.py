@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from palaver.errors import SettingsError
@@ -22,6 +23,7 @@ def normal_origin(origin: str) -> str | None:
     return f"{scheme}://{host}" if number is None else f"{scheme}://{host}:{number}"
 
 
+@lru_cache(maxsize=4096)
 def normal_address(address: str) -> str | None:
     """Returns an IP address in its one spelling, a mapped IPv4 address as IPv4; None if it is none."""
     try:
