@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,9 @@ schemathesis = pytest.importorskip("schemathesis")
 TOKEN = "an-admin-token-for-tests-of-more-than-32-bytes"
 BEYOND_SCHEMA = "positive_data_acceptance"
 """Some rules are beyond a schema: text in NFC, a kick names a peer or an identity, 1.0 is no integer."""
+REFUSAL = "negative_data_rejection"
+"""Not to be asked where a value of another type, like a list of nothing, is written in the query as the empty text, which may be
+allowed. Which values are tried depends on the order of sets, so it did not happen in each run."""
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -47,12 +51,15 @@ def test_the_node_does_what_its_document_says(api: Any, mode: str) -> None:
     """Every operation: no request breaks the node, what does not fit is refused, and each answer is a documented one."""
     operations = [each.ok() for each in api.get_all_operations()]
     assert len(operations) > 10
-    beyond = schemathesis.checks.CHECKS.get_one(BEYOND_SCHEMA)
+    beyond, refusal = map(schemathesis.checks.CHECKS.get_one, (BEYOND_SCHEMA, REFUSAL))
     for operation in operations:
 
         @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
         def holds(case: Any) -> None:
-            case.call_and_validate(headers=HEADERS, excluded_checks=[beyond])
+            response = case.call(headers=HEADERS)
+            written = parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True)
+            excluded = [beyond, refusal] if any(value == "" for _, value in written) else [beyond]
+            case.validate_response(response, headers=HEADERS, excluded_checks=excluded)
 
         holds()
