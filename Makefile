@@ -56,7 +56,7 @@ cluster-hosts: setup ## the faults of a cluster on hosts of its own, with a roll
 bench-signaling: setup ## what a message costs in the signaling plane, whole and part by part (pytest-benchmark)
 	$(BIN)/pytest $(SIGNALING_BENCHES) --benchmark-columns=min,median,mean,ops --benchmark-disable-gc $(ARGS)
 
-bench-gateway: setup ## the gateway beside its rivals (C, picows, Go, node, Janus, Prosody); ARGS=--write writes docs/benchmarks.md
+bench-gateway: setup ## the gateway beside its rivals (C, picows, Go, node, Janus, Prosody); writes docs/benchmarks.md
 	$(BIN)/python benches/compare_gateway.py $(ARGS)
 
 bench-cluster: setup ## a cluster of twenty nodes beside one of Serf (root, ip, nft, serf); ARGS=--write writes docs/gossip.md

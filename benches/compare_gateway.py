@@ -1,9 +1,9 @@
 """The gateway beside its rivals: CPU of the server per message, everything of ours switched on.
 
-    make bench-gateway                                   # some minutes; prints the table
-    make bench-gateway ARGS="--write"                    # and writes it to docs/benchmarks.md, with plots
+    make bench-gateway                                   # some minutes; puts the table into docs/benchmarks.md, with plots
+    make bench-gateway ARGS="--dry"                      # only prints it
     make bench-gateway ARGS="--only relay --rivals ws"   # a part of it: works by their begin, rivals by a part of their name
-    make bench-gateway ARGS="--growth --write"
+    make bench-gateway ARGS="--growth"
 
 Servers run on core 0 and the native load on core 1. How ratios are taken, and when one is left out: `gateway_pairs`.
 """
@@ -254,11 +254,10 @@ def options() -> argparse.Namespace:
     works = sorted({row.work.preset for row in ROWS} | {ALONE})
     parser.add_argument("--only", choices=works, help="one work, or what is measured of ours alone")
     parser.add_argument("--rivals", help="only those with this in their name; more than one apart by |")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--dry", action="store_true", help="write nothing; a part of the table never is")
     parser.add_argument("--growth", action="store_true", help="measure instead how costs grow")
     chosen = parser.parse_args()
-    if chosen.write and (chosen.only or chosen.rivals):
-        parser.error("--write puts the whole table down: it goes without --only and --rivals")
+    chosen.write = not (chosen.dry or chosen.only or chosen.rivals)
     return chosen
 
 
