@@ -14,7 +14,7 @@ use palaver_core::engine::{
 };
 use palaver_core::{
     BroadcastBuffer, ClusterTag, GossipEnvelope, GossipMessage, Hello, IdHashBuilder, KeyManager,
-    MembershipTable, NodeMetadata, PairwiseLinks, SavedState, Time, decode_ceiling, encode_ceiling,
+    MembershipTable, NodeMetadata, PairwiseLinks, SavedState, Status, Time, decode_ceiling, encode_ceiling,
     queue_news, read_buckets, record, replay,
 };
 use rand_core::{RngCore, SeedableRng};
@@ -254,4 +254,26 @@ fn whatever_comes_is_taken_or_refused() {
             panic!("input {number} broke a decoder: {hex}");
         }
     }
+}
+
+/// Fuzzing found it: the proof that such a word was taken for was none, was looked at again, and so on until the stack was full.
+#[test]
+fn a_members_word_against_itself_is_none() {
+    let Node { mut engine, mut member, mut output, .. } = Node::new();
+    let keys = KeyManager::from_seed(&[8; 32]);
+    let accusation = Accusation::sign(&keys, &keys.node_id(), 1);
+    let mut certificate = Vec::new();
+    certificate.extend_from_slice(keys.node_id().as_bytes());
+    certificate.extend_from_slice(&1_u64.to_le_bytes());
+    certificate.extend_from_slice(keys.public_key().as_bytes());
+    let mut records = Vec::new();
+    accusation.write(&mut records);
+    certificate.extend_from_slice(&records[records.len() - 64..]);
+    record::write(&mut records, record::KIND_CERTIFICATE, &certificate);
+    for kind in [20, 21] {
+        let sealed = member.seal(&engine.id(), kind, &records).unwrap();
+        let from = ([127, 0, 0, 8], 7946).into();
+        engine.handle(Input::Datagram { from, bytes: &sealed }, moment(), &mut output).unwrap();
+    }
+    assert_eq!(engine.status(&keys.node_id()), Some(Status::Alive));
 }

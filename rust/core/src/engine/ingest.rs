@@ -198,7 +198,7 @@ impl Engine {
     }
 
     /// Whether enough members, each counted once, have signed.
-    fn proves(&self, certificate: &Certificate) -> bool {
+    pub(super) fn proves(&self, certificate: &Certificate) -> bool {
         let subject = certificate.subject();
         let accusations = certificate.accusations();
         let mut accusers: Vec<NodeId> = accusations.iter().map(Accusation::accuser).collect();

@@ -143,7 +143,8 @@ impl Engine {
             self.rebut(sender, &subject, output);
             return Ok(());
         }
-        if !self.counts(&accusation.accuser()) || accusation.accuser() == self.id {
+        let accuser = accusation.accuser();
+        if !self.counts(&accuser) || accuser == self.id || accuser == subject {
             return Ok(());
         }
         if !self.checks.body(accusation.body()) {
@@ -204,7 +205,12 @@ impl Engine {
             }
             return;
         }
-        self.take_certificate(Certificate::of(*subject, incarnation, &counting));
+        let certificate = Certificate::of(*subject, incarnation, &counting);
+        // What does not prove it would be considered, and lead back here: a member that accused itself once had nodes do so until
+        // their stack was full.
+        if self.proves(&certificate) {
+            self.take_certificate(certificate);
+        }
     }
 
     /// Takes the accusations of a certificate that is not enough here: it was made when the cluster was smaller. Together with
@@ -214,7 +220,11 @@ impl Engine {
             return;
         }
         for accusation in certificate.accusations() {
-            if self.counts(&accusation.accuser()) && self.checks.body(accusation.body()) {
+            let accuser = accusation.accuser();
+            if accuser != certificate.subject()
+                && self.counts(&accuser)
+                && self.checks.body(accusation.body())
+            {
                 self.suspicions.add(accusation.clone(), self.clock.now);
             }
         }
