@@ -3,6 +3,7 @@
  * In the directory $FAILING_DISK:
  *   fdatasync, fsync, write   while such a file exists, that call fails with EIO (a write after half of its bytes)
  *   directories               while it exists, fsync of a directory fails with EIO
+ *   busy                      while it exists, fdatasync of a file does not return; it makes the file `syncing` first
  *   held/<inode>              what a file would contain after a loss of power
  *
  * As in Linux, pages whose writing failed count as clean afterwards: they can be read until they are evicted, but no later
@@ -89,6 +90,12 @@ static int synced(int fd, const char *name, int (*real)(int)) {
     if (told(name)) {
         dirty[slot(about.st_ino)].ranges = 0;
         return fail(EIO);
+    }
+    while (told("busy")) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/syncing", getenv("FAILING_DISK"));
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+        usleep(1000);
     }
     persist(fd, about.st_ino);
     return real(fd);

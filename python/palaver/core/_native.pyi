@@ -1018,10 +1018,10 @@ class WriteAheadLog:
     """Durable changes in a file: ``append`` before you acknowledge, ``replay`` after a crash.
 
     ``policy`` says when written changes are forced to the disk (fdatasync). ``always``: before ``append``
-    returns, so that nothing acknowledged is ever lost. ``interval``: with the first append after ``interval``
-    seconds, by a thread of the log's own ``interval`` seconds later at the latest (a forked child has none), and
-    whenever you call ``sync``; losing power loses at most what came since, a killed process loses nothing.
-    ``never``: when the system likes.
+    returns, so that nothing acknowledged is ever lost. ``interval``: within ``interval`` seconds, by a thread of the
+    log's own, and whenever you call ``sync``; losing power loses at most what came since, a killed process loses
+    nothing. An append waits for the disk when something older than ``interval`` does, because the disk is slow or the
+    process a forked child, which has no such thread. ``never``: when the system likes.
 
     ``first_seq`` is the number that the first change of a new log gets: give the ``seq`` of the loaded State
     plus 1. A log whose changes all come before it is contained in that State and begins anew.
@@ -1071,7 +1071,7 @@ class WriteAheadLog:
     def replay(self) -> list[tuple[int, int, bytes]]:
         """All changes as ``(seq, kind, change)``, in order."""
     def sync(self) -> None:
-        """Forces what was written to the disk."""
+        """Forces what was written to the disk. Other threads can append meanwhile."""
     def reset(self) -> None:
         """Begins the log anew, when a saved State contains all its changes. Durable when it returns."""
     def close(self) -> None:

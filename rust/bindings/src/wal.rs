@@ -108,7 +108,7 @@ impl WriteAheadLog {
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.log.with(|log| log.sync())).map_err(Broken::from)?)
+        Ok(py.detach(|| self.log.sync()).map_err(Broken::from)?)
     }
 
     fn reset(&self, py: Python<'_>) -> PyResult<()> {

@@ -1,8 +1,9 @@
 //! The log of palaver-core in a file.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palaver_core::{Error, LogEnd, LogWriter, replay};
@@ -14,8 +15,8 @@ use crate::files::{self, Failure, FileError, on};
 pub enum Policy {
     /// Before `append` returns.
     Always,
-    /// With the first append after the interval, and whenever `sync` is called. See [`crate::SharedLog`] for the last ones of
-    /// a burst.
+    /// Before an append returns when something has waited for the interval, and whenever `sync` is called. [`crate::SharedLog`]
+    /// has a thread that comes first, for the last ones of a burst too.
     Interval,
     /// When the system likes.
     Never,
@@ -32,10 +33,12 @@ pub struct Log {
     interval: Duration,
     writer: LogWriter,
     length: u64,
-    unsynced: bool,
-    synced_at: Instant,
+    /// How many bytes have been forced to the disk.
+    synced: u64,
+    /// Since when something waits to be forced to the disk.
+    waits_since: Option<Instant>,
     /// None after a failure that leaves the file in doubt, and when closed.
-    file: Option<File>,
+    file: Option<Arc<File>>,
     lock: Option<File>,
     scratch: Vec<u8>,
 }
@@ -92,9 +95,9 @@ impl Log {
             interval,
             writer,
             length: bytes.len() as u64,
-            unsynced: false,
-            synced_at: Instant::now(),
-            file: Some(file),
+            synced: bytes.len() as u64,
+            waits_since: None,
+            file: Some(Arc::new(file)),
             lock: Some(lock),
             scratch: Vec::new(),
         };
@@ -143,10 +146,11 @@ impl Log {
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH);
         done?;
-        self.unsynced = true;
+        let now = Instant::now();
+        let since = *self.waits_since.get_or_insert(now);
         match self.policy {
             Policy::Always => self.sync()?,
-            Policy::Interval if self.synced_at.elapsed() >= self.interval => self.sync()?,
+            Policy::Interval if now.duration_since(since) >= self.interval => self.sync()?,
             Policy::Interval | Policy::Never => {}
         }
         Ok(self.writer.next_seq().wrapping_sub(1))
@@ -169,7 +173,7 @@ impl Log {
 
     /// Writes the frames that were made; then `writer` makes the next ones.
     fn write(&mut self, writer: LogWriter) -> Result<(), Failure> {
-        let Some(mut file) = self.file.as_ref() else { return Err(Failure::Broken(self.path.clone())) };
+        let Some(mut file) = self.file.as_deref() else { return Err(Failure::Broken(self.path.clone())) };
         if let Err(error) = file.write_all(&self.scratch) {
             // A part may have been written: cut it off, so that the next change does not follow half a frame.
             let restored = file.set_len(self.length).and_then(|()| file.seek(SeekFrom::Start(self.length)));
@@ -183,31 +187,44 @@ impl Log {
         Ok(())
     }
 
-    /// When what was written should be forced to the disk, if anything is to be.
-    #[must_use]
-    pub fn sync_due(&self) -> Option<Instant> {
-        let waits = self.unsynced && self.file.is_some() && matches!(self.policy, Policy::Interval);
-        if waits { self.synced_at.checked_add(self.interval) } else { None }
+    /// When what waits should be forced to the disk, so that no append finds it late; None if nothing is to be.
+    pub(crate) fn sync_due(&self) -> Option<Instant> {
+        let waits = self.file.is_some() && matches!(self.policy, Policy::Interval);
+        self.waits_since.filter(|_| waits)?.checked_add(self.interval / 2)
     }
 
     /// Whether all that was appended has been forced to the disk.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        !self.unsynced
+        self.waits_since.is_none()
     }
 
     /// Forces everything written to the disk. After a failure the file is in doubt for good: the system may have dropped
     /// the pages, and a second fsync would say that all is well.
     pub fn sync(&mut self) -> Result<(), Failure> {
+        let Some(written) = self.written()? else { return Ok(()) };
+        let forced = written.force();
+        self.note(&written, forced)
+    }
+
+    /// What has been written and not been forced to the disk.
+    pub(crate) fn written(&self) -> Result<Option<Written>, Failure> {
         let Some(file) = &self.file else { return Err(Failure::Broken(self.path.clone())) };
-        if self.unsynced {
-            if let Err(failed) = on(&self.path, file.sync_data()) {
-                self.file = None;
-                return Err(failed.into());
-            }
-            self.unsynced = false;
+        let written = || Written { file: Arc::clone(file), length: self.length, at: Instant::now() };
+        Ok(self.waits_since.map(|_| written()))
+    }
+
+    /// Notes whether it was forced to the disk. What was appended meanwhile waits on.
+    pub(crate) fn note(&mut self, written: &Written, forced: io::Result<()>) -> Result<(), Failure> {
+        if !self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, &written.file)) {
+            return Ok(()); // closed, or begun anew: what it held is contained in a saved state
         }
-        self.synced_at = Instant::now();
+        if let Err(failed) = on(&self.path, forced) {
+            self.file = None;
+            return Err(failed.into());
+        }
+        self.synced = self.synced.max(written.length);
+        self.waits_since = (self.length > self.synced).then_some(written.at);
         Ok(())
     }
 
@@ -222,8 +239,8 @@ impl Log {
         self.file = None;
         let mut file = fresh.take_place()?;
         on(&self.path, file.seek(SeekFrom::End(0)))?;
-        (self.writer, self.length, self.unsynced, self.file) =
-            (writer, bytes.len() as u64, false, Some(file));
+        (self.writer, self.length, self.synced) = (writer, bytes.len() as u64, bytes.len() as u64);
+        (self.waits_since, self.file) = (None, Some(Arc::new(file)));
         Ok(())
     }
 
@@ -232,6 +249,19 @@ impl Log {
         let synced = if self.file.is_some() { self.sync() } else { Ok(()) };
         (self.file, self.lock) = (None, None);
         synced
+    }
+}
+
+/// What was in a log at a moment, to be forced to the disk without a hold of the log.
+pub(crate) struct Written {
+    file: Arc<File>,
+    length: u64,
+    at: Instant,
+}
+
+impl Written {
+    pub(crate) fn force(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 }
 

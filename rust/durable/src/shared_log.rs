@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use crate::files::Failure;
 use crate::log::Log;
 
 /// A log and the thread that syncs it, which begins with the first change that would wait and ends with this.
@@ -24,6 +25,8 @@ struct Shared {
 struct State {
     log: Log,
     has_thread: bool,
+    /// Whether the thread waits to be called.
+    idles: bool,
     ends: bool,
 }
 
@@ -33,21 +36,25 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of the thread. A failure leaves the log in doubt, which the next to append is told.
+    /// The life of the thread. A failure leaves the log in doubt, which the next to append is told. Appends go on while the disk
+    /// works.
     fn sync_what_waits(&self) {
         let mut state = self.lock();
         while !state.ends {
-            let wait = state.log.sync_due().map(|due| due.saturating_duration_since(Instant::now()));
-            state = match wait {
-                None => self.called.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(wait) if !wait.is_zero() => {
-                    self.called.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
-                Some(_) => {
-                    let _ = state.log.sync(); // the log remembers
-                    state
-                }
+            let Some(due) = state.log.sync_due() else {
+                state.idles = true;
+                state = self.called.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
             };
+            let wait = due.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                state = self.called.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            } else if let Ok(Some(written)) = state.log.written() {
+                drop(state);
+                let forced = written.force();
+                state = self.lock();
+                let _ = state.log.note(&written, forced); // the log remembers
+            }
         }
     }
 }
@@ -56,7 +63,7 @@ impl SharedLog {
     /// Shares a log.
     #[must_use]
     pub fn new(log: Log) -> Self {
-        let state = Mutex::new(State { log, has_thread: false, ends: false });
+        let state = Mutex::new(State { log, has_thread: false, idles: false, ends: false });
         Self { shared: Arc::new(Shared { state, called: Condvar::new() }) }
     }
 
@@ -65,13 +72,20 @@ impl SharedLog {
         let mut state = self.shared.lock();
         let done = action(&mut state.log);
         if state.log.sync_due().is_some() {
-            if state.has_thread {
+            if !state.has_thread {
+                state.has_thread = self.spawn().is_ok(); // without one, `append` still syncs after the interval
+            } else if std::mem::take(&mut state.idles) {
                 self.shared.called.notify_one();
-            } else if self.spawn().is_ok() {
-                state.has_thread = true; // without one, `append` still syncs after the interval
             }
         }
         done
+    }
+
+    /// As [`Log::sync`]; meanwhile others can append.
+    pub fn sync(&self) -> Result<(), Failure> {
+        let Some(written) = self.shared.lock().log.written()? else { return Ok(()) };
+        let forced = written.force();
+        self.shared.lock().log.note(&written, forced)
     }
 
     fn spawn(&self) -> io::Result<()> {

@@ -18,7 +18,7 @@ from palaver.core import WriteAheadLog
 Run = Callable[[str], list[str]]
 
 PRELUDE = """
-import sys
+import sys, threading, time
 from pathlib import Path
 from palaver.core import MembershipTable, StateStore, WriteAheadLog
 here, disk = map(Path, sys.argv[1:])
@@ -88,6 +88,25 @@ with WriteAheadLog(here / "quiet", policy="interval", interval=1000.0) as quiet:
     print(tried(quiet.append, b"not forced yet"), tried(quiet.sync), tried(quiet.append, b"x"))
 """)
     assert said == ["5 acknowledged", "acknowledged 5 9"]
+
+
+def test_appends_go_on_while_the_disk_is_busy_with_what_came_before(run: Run) -> None:
+    said = run("""
+log = WriteAheadLog(here / "log", interval=60)
+log.append(b"one")
+(disk / "busy").touch()
+sync = threading.Thread(target=log.sync)
+sync.start()
+while not (disk / "syncing").exists():
+    time.sleep(0.001)
+print(log.append(b"two"), log.is_synced)
+(disk / "busy").unlink()
+sync.join()
+print(log.is_synced)
+log.sync()
+print(log.is_synced, changes(log))
+""")
+    assert said == ["2 False", "False", "True ['one', 'two']"]
 
 
 def test_half_a_write_is_taken_back(run: Run, tmp_path: Path) -> None:
