@@ -47,7 +47,8 @@ pub struct Report {
     /// Numbers by name; times in seconds since the first fault unless said otherwise. What did not happen is missing.
     ///
     /// `unreachable_99`, `dead_99`: 99 % of the healthy nodes know of all affected ones. `out_for_good`: since when they have
-    /// known and not forgotten. `one_view`: all views the same and complete, since the last fault. `rumour_99`, `rumour_all`.
+    /// known and not forgotten. `one_view`: all views the same, every running node shown as alive by every other, and so for
+    /// the rest of the run; since the last fault. `rumour_99`, `rumour_all`.
     /// `bytes_per_node`: sent each second, headers included. `false_unreachable`, `false_dead`: how often a node said so of a
     /// healthy one, `false_dead_healthy`: a healthy node did. `evicted`: healthy members that most healthy ones thought dead
     /// at some time. `handled`: inputs of all engines.
@@ -90,6 +91,8 @@ pub(crate) struct Measure {
     rumour: Option<f64>,
     heard: usize,
     one_view: Option<f64>,
+    /// A node has been told since the last look that a member stands otherwise.
+    moved: bool,
     traffic: Vec<(f64, Vec<Counters>)>,
     measures: BTreeMap<&'static str, f64>,
     dead_by: HashMap<NodeId, usize>,
@@ -119,6 +122,7 @@ impl Measure {
             rumour: None,
             heard: 0,
             one_view: None,
+            moved: false,
             traffic: Vec::new(),
             measures: zero.into_iter().map(|name| (name, 0.0)).collect(),
             dead_by: HashMap::new(),
@@ -163,6 +167,7 @@ impl Measure {
     }
 
     fn changed(&mut self, at: f64, observer: usize, change: &Change) {
+        self.moved |= change.before != change.after;
         let stands = |status: Option<Status>, least: Status| status.is_some_and(|status| status >= least);
         let observer_healthy = !self.affected[observer];
         if let Some(counts) = self.subjects.get_mut(&change.node) {
@@ -241,20 +246,20 @@ impl Measure {
             return false;
         }
         let running = engines(world).count();
-        let complete = engines(world).all(|engine| engine.size() == running) && self.all_alive(world);
-        if complete && world.views() == 1 {
+        let complete = engines(world).all(|engine| engine.size() == running);
+        let moved = std::mem::take(&mut self.moved);
+        // A record that is signed anew, as each is every few hours, makes views differ for a moment and changes nothing in them:
+        // so what has been one stays so until somebody is shown otherwise.
+        let one = match self.one_view {
+            Some(_) => complete && (!moved || all_alive(world)),
+            None => complete && world.views() == 1 && all_alive(world),
+        };
+        if one {
             self.one_view.get_or_insert(at - self.settle_from);
         } else {
             self.one_view = None;
         }
-        self.one_view.is_some()
-    }
-
-    /// Whether no running node is out of reach in the view of another: one look is enough where all views are one.
-    fn all_alive(&self, world: &World) -> bool {
-        engines(world)
-            .next()
-            .is_none_or(|engine| engine.standings().all(|(_, status)| status != Status::Unreachable))
+        one
     }
 
     pub(crate) fn traffic(&mut self, world: &World) {
@@ -290,6 +295,11 @@ impl Measure {
         self.measures.insert("handled", world.handled as f64);
         Report { seed, measures: self.measures, samples: self.samples, spread: self.spread }
     }
+}
+
+/// Whether no node shows another as out of reach. Each is asked: equal views are what is proven, and damping is each one's own.
+fn all_alive(world: &World) -> bool {
+    engines(world).all(|engine| engine.standings().all(|(_, status)| status != Status::Unreachable))
 }
 
 fn engines(world: &World) -> impl Iterator<Item = &Engine> {
