@@ -93,7 +93,7 @@ def invite(
     """Print a join token, which lets exactly one node in.
 
     Without --key the token holds that node's private key: give it to nobody else. Used twice it makes one
-    member twice, which both report, never two. Start the node with
+    member twice, which one of the two reports, never two. Start the node with
     `palaver serve --set cluster.invitation=TOKEN`, or with file:PATH instead of the token.
 
     \b

@@ -4,9 +4,10 @@ An invitation is for one node key. Either the authority makes the key and the to
 and whoever has it is that node), or the new node has shown its public key and the token holds no secret.
 
 What "one-time" means here: a token can never make a second member. Used on two machines it makes one member twice, which the
-engine notices (IdentityConflict) and both report. Nothing has to be online, and no list of used tokens is kept, for that. What
-does not hold: a token with a key that was read by somebody else is that node's identity in his hands too, until the ticket ends
-or the key is banned (`palaver cluster keys revoke`). Where that matters, invite a public key.
+engine notices: the cluster goes by one of the two, and the other reports it (IdentityConflict). Nothing has to be online, and
+no list of used tokens is kept, for that. What does not hold: a token with a key that was read by somebody else is that node's
+identity in his hands too, until the ticket ends or the key is banned (`palaver cluster keys revoke`). Where that matters, invite
+a public key.
 """
 
 from __future__ import annotations

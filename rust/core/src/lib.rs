@@ -22,6 +22,7 @@ mod id;
 mod json;
 mod keys;
 mod links;
+mod lives;
 mod membership;
 mod message;
 mod node;

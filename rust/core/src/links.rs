@@ -16,6 +16,7 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use zeroize::Zeroizing;
 
 use crate::envelope::{HEAD, PAIRWISE};
+use crate::lives::Lives;
 use crate::parted::{Parted, Parting};
 use crate::replay::Window;
 use crate::{ClusterTag, Error, GossipEnvelope, Hello, IdHashBuilder, KeyManager, NodeId, Postmark};
@@ -53,7 +54,7 @@ pub struct PairwiseLinks {
     cluster: ClusterTag,
     next_seq: u64,
     max_peers: usize,
-    links: HashMap<NodeId, Link, IdHashBuilder>,
+    links: HashMap<NodeId, Lives<Link>, IdHashBuilder>,
     parted: Parted,
 }
 
@@ -104,21 +105,22 @@ impl PairwiseLinks {
     /// Takes a greeting whose sender may be talked to: admission is the caller's. The same greeting again changes nothing;
     /// one of a later epoch replaces the link; an earlier one, and another one of the same epoch, is refused.
     pub fn establish(&mut self, theirs: &Hello) -> Result<(), Error> {
-        self.link(theirs, Hello::verify)
+        self.link(theirs, Hello::verify, false)
     }
 
-    /// The same with a greeting that a checked node record vouches for.
+    /// The same with a greeting that a checked node record vouches for. One of a later epoch replaces the link when a packet of
+    /// it has been opened; until then there are both, and what is sealed is for whichever was established last.
     pub(crate) fn establish_vouched(&mut self, theirs: &Hello) -> Result<(), Error> {
-        self.link(theirs, |_| true)
+        self.link(theirs, |_| true, true)
     }
 
-    fn link(&mut self, theirs: &Hello, verify: impl Fn(&Hello) -> bool) -> Result<(), Error> {
+    fn link(&mut self, theirs: &Hello, verify: impl Fn(&Hello) -> bool, beside: bool) -> Result<(), Error> {
         let node_id = theirs.node_id();
-        if let Some(link) = self.links.get(&node_id) {
-            if link.hello.content() == theirs.content() {
+        if let Some(lives) = self.links.get_mut(&node_id) {
+            if lives.pick(|link| link.hello.content() == theirs.content()) {
                 return Ok(());
             }
-            if link.hello.epoch() >= theirs.epoch() {
+            if lives.latest().hello.epoch() >= theirs.epoch() {
                 return Err(Error::StaleHello);
             }
         } else if self.links.len() >= self.max_peers {
@@ -145,7 +147,12 @@ impl PairwiseLinks {
         let (out, back) = (key(&self.hello, theirs), key(theirs, &self.hello));
         let before = self.parted.recall(&node_id).filter(|parting| parting.epoch == theirs.epoch());
         let (taken, forged) = before.map_or((None, 0), |parting| (parting.taken, parting.forged));
-        self.links.insert(node_id, Link { hello: theirs.clone(), out, back, taken, forged });
+        let link = Link { hello: theirs.clone(), out, back, taken, forged };
+        let lives = match self.links.remove(&node_id).filter(|_| beside) {
+            Some(lives) => lives.greeted_by(link),
+            None => Lives::of(link),
+        };
+        self.links.insert(node_id, lives);
         Ok(())
     }
 
@@ -155,7 +162,7 @@ impl PairwiseLinks {
         if payload.len() > max {
             return Err(Error::TooLong { what: "payload", max, got: payload.len() });
         }
-        let link = self.links.get(peer).ok_or(Error::NoLink)?;
+        let link = self.links.get(peer).ok_or(Error::NoLink)?.picked();
         let Some(following) = self.next_seq.checked_add(1) else {
             return Err(Error::Full { what: "numbering of packets", limit: usize::MAX });
         };
@@ -185,11 +192,10 @@ impl PairwiseLinks {
             return Err(Error::Decode("a pairwise packet has 64 bytes and a payload of at most 1 MiB"));
         };
         let (postmark, sender) = Postmark::read(head, PAIRWISE, self.cluster)?;
-        let link = self.links.get_mut(&sender).ok_or(Error::NoLink)?;
+        let lives = self.links.get_mut(&sender).ok_or(Error::NoLink)?;
         let (epoch, seq) = (postmark.epoch, postmark.seq);
-        if epoch != link.hello.epoch() {
-            return Err(Error::NoLink); // of an earlier life, or of one that has not greeted yet
-        }
+        // None: of an earlier life, or of one that has not greeted yet.
+        let link = lives.find_mut(|link| link.hello.epoch() == epoch).ok_or(Error::NoLink)?;
         if link.forged >= Self::MAX_FORGED {
             return Err(Error::NoLink);
         }
@@ -208,13 +214,15 @@ impl PairwiseLinks {
             }
             none => *none = Some(Window::starting_at(epoch, seq)),
         }
+        lives.opened(|link| link.hello.epoch() == epoch);
         Ok(Some(Opened { sender, postmark, payload }))
     }
 
     /// Drops the link with a node that is gone, and says whether there was one. What has been taken of it stays remembered,
     /// for as many nodes as there may be links: greeting again does not make its old packets new.
     pub fn forget(&mut self, peer: &NodeId) -> bool {
-        let Some(Link { hello, taken, forged, .. }) = self.links.remove(peer) else { return false };
+        let Some(lives) = self.links.remove(peer) else { return false };
+        let Link { hello, taken, forged, .. } = lives.into_latest();
         self.parted.remember(*peer, Parting { epoch: hello.epoch(), taken, forged });
         true
     }
@@ -223,7 +231,7 @@ impl PairwiseLinks {
     /// that the node is there and has taken our greeting.
     #[must_use]
     pub fn is_confirmed(&self, peer: &NodeId) -> bool {
-        self.links.get(peer).is_some_and(|link| link.taken.is_some())
+        self.links.get(peer).is_some_and(|lives| lives.latest().taken.is_some())
     }
 
     /// Whether there is a link with the node.
@@ -268,7 +276,7 @@ mod tests {
         let (from, to) = (a.hello().node_id(), b.hello().node_id());
         let mut forged = a.seal(&to, 1, b"x").unwrap();
         *forged.last_mut().unwrap() ^= 1;
-        b.links.get_mut(&from).unwrap().forged = PairwiseLinks::MAX_FORGED - 1;
+        b.links.get_mut(&from).unwrap().find_mut(|_| true).unwrap().forged = PairwiseLinks::MAX_FORGED - 1;
         assert_eq!(b.open(&forged), Err(Error::Signature));
         assert!(b.forget(&from));
         b.establish(a.hello()).unwrap();

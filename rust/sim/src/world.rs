@@ -192,6 +192,12 @@ impl World {
         place.id = KeyManager::from_seed(&key).node_id();
     }
 
+    /// Gives a stopped node the key of another: started, they are two processes of one node.
+    pub fn share_key(&mut self, node: usize, with: usize) {
+        let (key, id) = (self.nodes[with].key, self.nodes[with].id);
+        (self.nodes[node].key, self.nodes[node].id) = (key, id);
+    }
+
     /// Lets a node do nothing for so many seconds; what arrives waits in its socket.
     pub fn block(&mut self, node: usize, seconds: f64) {
         self.nodes[node].blocked_until = self.now + seconds;

@@ -6,6 +6,7 @@ use super::config::{EngineConfig, Sealing};
 use super::contact::Contact;
 use super::identity::Identity;
 use crate::envelope::{HEAD, PAIRWISE};
+use crate::lives::Lives;
 use crate::replay::Window;
 use crate::{ClusterTag, Error, IdHashBuilder, Life, NodeId, Opened, PairwiseLinks, Postmark};
 
@@ -58,7 +59,8 @@ impl Line {
         }
     }
 
-    /// Makes it possible to talk to the node of a checked record. An earlier life of it is refused.
+    /// Makes it possible to talk to the node of a checked record: what is sealed is for this life of it. One before the life whose
+    /// packets have been opened is refused.
     pub(super) fn establish(&mut self, contact: &Contact, cluster: ClusterTag) -> Result<(), Error> {
         match self {
             Self::Pairwise(links) => links.establish_vouched(&contact.hello(cluster).ok_or(Error::NoLink)?),
@@ -111,7 +113,7 @@ pub(super) struct ModelLinks {
     next_seq: u64,
     max_peers: usize,
     replay_window: bool,
-    peers: HashMap<NodeId, ModelLink, IdHashBuilder>,
+    peers: HashMap<NodeId, Lives<ModelLink>, IdHashBuilder>,
 }
 
 #[derive(Debug, Clone)]
@@ -127,21 +129,27 @@ impl ModelLinks {
         if contact.exchange.is_none() {
             return Err(Error::NoLink);
         }
-        if let Some(link) = self.peers.get(&contact.id) {
-            match contact.epoch.cmp(&link.epoch) {
-                std::cmp::Ordering::Equal => return Ok(()),
-                std::cmp::Ordering::Less => return Err(Error::StaleHello),
-                std::cmp::Ordering::Greater => {}
+        if let Some(lives) = self.peers.get_mut(&contact.id) {
+            if lives.pick(|link| link.epoch == contact.epoch) {
+                return Ok(());
+            }
+            if lives.latest().epoch > contact.epoch {
+                return Err(Error::StaleHello);
             }
         } else if self.peers.len() >= self.max_peers {
             return Err(Error::Full { what: "list of links", limit: self.max_peers });
         }
-        self.peers.insert(contact.id, ModelLink { epoch: contact.epoch, taken: None });
+        let link = ModelLink { epoch: contact.epoch, taken: None };
+        let lives = match self.peers.remove(&contact.id) {
+            Some(lives) => lives.greeted_by(link),
+            None => Lives::of(link),
+        };
+        self.peers.insert(contact.id, lives);
         Ok(())
     }
 
     fn seal(&mut self, peer: &NodeId, kind: u8, payload: &[u8]) -> Result<Vec<u8>, Error> {
-        let link = self.peers.get(peer).ok_or(Error::NoLink)?;
+        let link = self.peers.get(peer).ok_or(Error::NoLink)?.picked();
         let postmark = Postmark { kind, cluster: self.cluster, epoch: self.epoch, seq: self.next_seq };
         let mut packet = Vec::with_capacity(OVERHEAD + payload.len());
         packet.extend_from_slice(&postmark.head(PAIRWISE, &self.own));
@@ -157,10 +165,8 @@ impl ModelLinks {
             return Err(Error::Decode("a packet has at least 64 bytes"));
         };
         let (postmark, sender) = Postmark::read(head, PAIRWISE, self.cluster)?;
-        let link = self.peers.get_mut(&sender).ok_or(Error::NoLink)?;
-        if postmark.epoch != link.epoch {
-            return Err(Error::NoLink);
-        }
+        let lives = self.peers.get_mut(&sender).ok_or(Error::NoLink)?;
+        let link = lives.find_mut(|link| link.epoch == postmark.epoch).ok_or(Error::NoLink)?;
         let (content, tag) = packet.split_at(packet.len() - TAG);
         if checksum(content, &self.own, self.epoch) != *tag {
             return Err(Error::Signature);
@@ -172,6 +178,7 @@ impl ModelLinks {
                 true
             }
         };
+        lives.opened(|link| link.epoch == postmark.epoch);
         let opened = Opened { sender, postmark, payload: content[HEAD..].to_vec() };
         Ok((new || !self.replay_window).then_some(opened))
     }
