@@ -74,11 +74,11 @@ def test_of_two_processes_with_one_key_one_is_heard_and_the_other_is_told(
     until(first, lambda _: first.status(one.node_id) == "alive")
     other = start(keys, first)
     assert other.node_id == one.node_id
-    told: list[Event] = []
-
-    def either(news: list[Event]) -> bool:
-        told.extend([*news, *one.drain()])
-        return any(isinstance(event, IdentityConflict) for event in told)
-
-    until(other, either)
-    assert first.status(one.node_id) == "alive"
+    later = other.incarnation >> 16 > one.incarnation >> 16  # Unix seconds of the start
+    heard, unheard = (other, one) if later else (one, other)
+    until(unheard, lambda told: any(isinstance(event, IdentityConflict) for event in told))
+    assert [member.address for member in first.members() if member.node_id != first.node_id] == [
+        heard.address
+    ]
+    # Not at each moment: of two nodes one missed answer is a quorum, and on a busy machine a thread may give one late.
+    until(first, lambda _: first.status(heard.node_id) == "alive")
