@@ -110,15 +110,15 @@ fn chaos_loses_doubles_and_reorders_what_a_node_is_sent() {
     assert!(reordered > plain / 2 && refused == 0, "{reordered} of {plain}, {refused} refused");
 }
 
-/// Faults end at 45 s, the run at 130.
-fn chaos(seed: u64) -> Report {
+/// Faults end at 45 s, the whole run at 130.
+fn chaos(seed: u64, until: f64) -> Report {
     let scenario = Scenario::from_toml(include_str!("../scenarios/chaos.toml")).unwrap();
-    run(&scenario, seed, Options::default(), &mut |_| true).unwrap()
+    run(&scenario, seed, Options::default(), &mut |share| share * scenario.seconds < until).unwrap()
 }
 
 #[test]
 fn a_record_signed_anew_long_after_the_faults_is_not_taken_for_views_that_differ() {
-    let report = chaos(9);
+    let report = chaos(9, 130.0);
     let differ = report.samples.iter().any(|sample| sample.at > 110.0 && sample.views > 1);
     assert!(differ, "nobody signs anew in the last 20 s: nothing is put to the test");
     assert!(report.measures["one_view"] < 65.0, "{:?}", report.measures);
@@ -126,14 +126,14 @@ fn a_record_signed_anew_long_after_the_faults_is_not_taken_for_views_that_differ
 
 #[test]
 fn views_are_not_one_while_any_node_hides_a_member() {
-    let report = chaos(2); // the first node hides nobody after the fourth second
+    let report = chaos(2, 130.0); // the first node hides nobody after the fourth second
     assert!((60.0..65.0).contains(&report.measures["one_view"]), "{:?}", report.measures);
 }
 
 #[test]
 fn five_seconds_after_chaos_all_agree_on_what_is_proven() {
     for seed in 1..=3 {
-        let report = chaos(seed);
+        let report = chaos(seed, 52.0);
         let sample = report.samples.iter().find(|sample| sample.at > 50.0).unwrap();
         assert_eq!((sample.views, sample.sizes), (1, [50.0; 3]), "seed {seed}");
     }
