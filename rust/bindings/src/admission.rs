@@ -5,6 +5,7 @@ use palaver_core::{AdmissionTicket, ClusterTag, Error, NodeId};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::arguments::{Instance, LentOctets};
 use crate::convert::TextArgument;
 use crate::error::Refused;
 use crate::keys::KeyManager;
@@ -18,12 +19,12 @@ const TICKET: usize = 72;
 #[pyfunction]
 pub(crate) fn sign_ticket<'py>(
     py: Python<'py>,
-    authority: &KeyManager,
+    authority: Instance<'_, KeyManager>,
     cluster: TextArgument<'_>,
-    public_key: &[u8],
+    public_key: LentOctets<'_>,
     #[pyo3(from_py_with = whole::not_after)] not_after: u64,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let key = sized(public_key)?;
+    let key = sized(public_key.0)?;
     let ticket = engine::sign_ticket(&authority.keys(py), ClusterTag::of(cluster.0), key, not_after);
     Ok(PyBytes::new(py, &ticket_bytes(&ticket)))
 }
@@ -32,7 +33,7 @@ pub(crate) fn sign_ticket<'py>(
 #[pyfunction]
 pub(crate) fn sign_ban<'py>(
     py: Python<'py>,
-    authority: &KeyManager,
+    authority: Instance<'_, KeyManager>,
     cluster: TextArgument<'_>,
     node_id: IdArgument,
 ) -> Bound<'py, PyBytes> {
@@ -42,8 +43,8 @@ pub(crate) fn sign_ban<'py>(
 
 /// The id of whoever has a key. The manual is palaver/core/_native.pyi.
 #[pyfunction]
-pub(crate) fn node_id_of<'py>(py: Python<'py>, public_key: &[u8]) -> PyResult<Bound<'py, PyString>> {
-    Ok(id_text(py, &NodeId::of_public_key(sized(public_key)?)))
+pub(crate) fn node_id_of<'py>(py: Python<'py>, public_key: LentOctets<'_>) -> PyResult<Bound<'py, PyString>> {
+    Ok(id_text(py, &NodeId::of_public_key(sized(public_key.0)?)))
 }
 
 fn sized(public_key: &[u8]) -> Result<&[u8; 32], Refused> {

@@ -3,7 +3,6 @@
 use palaver_core as core;
 use palaver_core::BackoffLimits;
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
 
 use crate::convert::{self, Number, count, hasher, random};
 use crate::error::Refused;
@@ -19,20 +18,20 @@ pub(crate) struct GossipBackoff(Locked<core::GossipBackoff>);
 impl GossipBackoff {
     #[new]
     #[pyo3(
-        signature = (*, rate = 20.0, burst = 10, base = 0.2, cap = 30.0, max_nodes = None, seed = None),
+        signature = (*, rate = Number(20.0), burst = 10, base = Number(0.2), cap = Number(30.0), max_nodes = None, seed = None),
         text_signature = "(*, rate=20.0, burst=10, base=0.2, cap=30.0, max_nodes=1048576, seed=None)"
     )]
     fn new(
-        rate: f64,
+        rate: Number,
         #[pyo3(from_py_with = whole::burst)] burst: u32,
-        base: f64,
-        cap: f64,
-        max_nodes: Option<&Bound<'_, PyInt>>,
+        base: Number,
+        cap: Number,
+        max_nodes: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
     ) -> PyResult<Self> {
         let max_nodes = max_nodes.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "nodes"))?;
         let seed = seed.map_or_else(|| random().map(u64::from_le_bytes), Ok)?;
-        let limits = BackoffLimits { rate, burst, base, cap, max_nodes };
+        let limits = BackoffLimits { rate: rate.0, burst, base: base.0, cap: cap.0, max_nodes };
         Ok(Self(Locked::new(core::GossipBackoff::new(limits, seed, hasher()).map_err(Refused::from)?)))
     }
 

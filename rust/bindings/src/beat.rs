@@ -5,6 +5,7 @@ use palaver_core::Vitals;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::arguments::{Instance, truth};
 use crate::convert::IncarnationArgument;
 use crate::error::Refused;
 use crate::keys::KeyManager;
@@ -22,12 +23,12 @@ impl Beat {
     #[pyo3(signature = (keys, incarnation, seq, *, load = 0, sessions = 0, draining = false))]
     fn new(
         py: Python<'_>,
-        keys: &KeyManager,
+        keys: Instance<'_, KeyManager>,
         incarnation: IncarnationArgument,
         #[pyo3(from_py_with = whole::seq)] seq: u64,
         #[pyo3(from_py_with = whole::load)] load: u16,
         #[pyo3(from_py_with = whole::sessions)] sessions: u32,
-        draining: bool,
+        #[pyo3(from_py_with = truth)] draining: bool,
     ) -> PyResult<Self> {
         let vitals = Vitals { load, sessions, draining };
         Ok(Self(core::Beat::sign(&keys.keys(py), incarnation.0, seq, vitals).map_err(Refused::from)?))

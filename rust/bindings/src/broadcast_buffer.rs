@@ -3,9 +3,9 @@
 use palaver_core as core;
 use palaver_core::{ChangeKey, Error, Priority};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyInt, PyList, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 
+use crate::arguments::Octets;
 use crate::convert::{count, hasher, wrong_type};
 use crate::error::Refused;
 use crate::lock::Locked;
@@ -34,7 +34,7 @@ impl BroadcastBuffer {
     #[new]
     #[pyo3(signature = (capacity = None, *, members = 1), text_signature = "(capacity=65536, *, members=1)")]
     fn new(
-        capacity: Option<&Bound<'_, PyInt>>,
+        capacity: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole::members)] members: usize,
     ) -> PyResult<Self> {
         let capacity =
@@ -67,14 +67,14 @@ impl BroadcastBuffer {
         &self,
         py: Python<'_>,
         subject: IdArgument,
-        data: PyBackedBytes,
+        data: Octets,
         priority: PriorityArgument,
     ) -> PyResult<bool> {
         let key = ChangeKey::given(subject.0);
         Ok(self.0.lock(py).add_change(key, priority.0, &data).map_err(Refused::from)?)
     }
 
-    fn add_news(&self, py: Python<'_>, news: PyBackedBytes, self_node_id: IdArgument) -> PyResult<()> {
+    fn add_news(&self, py: Python<'_>, news: Octets, self_node_id: IdArgument) -> PyResult<()> {
         Ok(core::queue_news(&mut self.0.lock(py), &news, &self_node_id.0).map_err(Refused::from)?)
     }
 
@@ -82,7 +82,7 @@ impl BroadcastBuffer {
     fn next_batch<'py>(
         &self,
         py: Python<'py>,
-        max_bytes: Option<&Bound<'py, PyInt>>,
+        max_bytes: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let room = max_bytes.map_or(Ok(core::BroadcastBuffer::MAX_CHANGE), |given| count(given, "bytes"))?;
         let mut changes = Vec::new();

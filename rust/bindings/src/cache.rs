@@ -3,9 +3,8 @@
 use palaver_core as core;
 use palaver_core::MessageId;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyInt;
 
+use crate::arguments::Octets;
 use crate::convert::{BytesOrText, count, hasher};
 use crate::error::Refused;
 use crate::listed::Listed;
@@ -19,7 +18,7 @@ pub(crate) struct MessageCache(Locked<core::MessageCache>);
 impl MessageCache {
     #[new]
     #[pyo3(signature = (capacity = None), text_signature = "(capacity=65536)")]
-    fn new(capacity: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+    fn new(capacity: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let capacity =
             capacity.map_or(Ok(core::MessageCache::DEFAULT_CAPACITY), |given| count(given, "message ids"))?;
         let cache = core::MessageCache::new(capacity, hasher()).map_err(Refused::from)?;
@@ -39,7 +38,7 @@ impl MessageCache {
         self.0.lock(py).track(MessageId::of(msg_id.as_bytes()))
     }
 
-    fn track_many(&self, py: Python<'_>, msg_ids: Listed<PyBackedBytes>) -> Vec<bool> {
+    fn track_many(&self, py: Python<'_>, msg_ids: Listed<Octets>) -> Vec<bool> {
         py.detach(|| {
             let ids: Vec<MessageId> = msg_ids.0.iter().map(|id| MessageId::of(id)).collect();
             let mut cache = self.0.lock_detached();

@@ -4,22 +4,21 @@ use std::net::SocketAddr;
 
 use palaver_core::engine::{Admission, EngineConfig};
 use palaver_core::{AdmissionTicket, Error, PublicKey};
-use pyo3::exceptions::PyOverflowError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyDict;
 
-use crate::convert::{OwnText, pairs};
+use crate::arguments::{LentOctets, Octets};
+use crate::convert::{OwnText, Pairs, wrong_type};
 use crate::error::{ArgumentError, Refused};
 use crate::listed::Listed;
 
 /// Public keys, or none given.
-pub(crate) type Keys = Option<Listed<PyBackedBytes>>;
+pub(crate) type Keys = Option<Listed<Octets>>;
 
 /// Bytes of a ticket: until when, and the signature.
 const TICKET: usize = 72;
 
-fn key(bytes: &PyBackedBytes) -> PyResult<[u8; 32]> {
+fn key(bytes: &Octets) -> PyResult<[u8; 32]> {
     let got = bytes.len();
     let key = <[u8; 32]>::try_from(&bytes[..])
         .map_err(|_| Refused::from(Error::Length { what: "public key", expected: 32, got }))?;
@@ -27,7 +26,7 @@ fn key(bytes: &PyBackedBytes) -> PyResult<[u8; 32]> {
     Ok(key)
 }
 
-fn keys<C: FromIterator<[u8; 32]>>(given: &Listed<PyBackedBytes>) -> PyResult<C> {
+fn keys<C: FromIterator<[u8; 32]>>(given: &Listed<Octets>) -> PyResult<C> {
     given.0.iter().map(key).collect()
 }
 
@@ -52,8 +51,8 @@ pub(crate) fn admission(authorities: Keys, allowed: Keys, administrators: Keys) 
 }
 
 /// A ticket from its 72 bytes.
-pub(crate) fn ticket(bytes: Option<&[u8]>) -> PyResult<Option<AdmissionTicket>> {
-    let Some(bytes) = bytes else { return Ok(None) };
+pub(crate) fn ticket(bytes: Option<LentOctets<'_>>) -> PyResult<Option<AdmissionTicket>> {
+    let Some(LentOctets(bytes)) = bytes else { return Ok(None) };
     let (Some(not_after), Some(signature), TICKET) =
         (bytes.first_chunk::<8>(), bytes.last_chunk::<64>(), bytes.len())
     else {
@@ -79,14 +78,14 @@ pub(crate) fn addresses(texts: &[OwnText]) -> PyResult<Vec<SocketAddr>> {
 }
 
 /// Puts settings by name into their places.
-pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
-    let Some(settings) = settings else { return Ok(()) };
-    for (name, value) in pairs(settings) {
+pub(crate) fn configure(config: &mut EngineConfig, settings: Option<Pairs<'_>>) -> PyResult<()> {
+    let Some(Pairs(settings)) = settings else { return Ok(()) };
+    for (name, value) in settings {
         let OwnText(name) = name.extract()?;
         if let Some(place) = seconds_or_factor(config, &name) {
-            *place = number(&name, &value)?;
+            *place = number(&name, "a number", &value)?;
         } else if let Some(place) = whole(config, &name) {
-            *place = number(&name, &value)?;
+            *place = number(&name, "an int", &value)?;
         } else {
             return Err(ArgumentError::new_err(format!(
                 "there is no setting {name:?} of the engine; nothing was changed"
@@ -97,13 +96,15 @@ pub(crate) fn configure(config: &mut EngineConfig, settings: Option<&Bound<'_, P
 }
 
 /// The value of a setting; a number that is none of its kind is refused by name.
-fn number<'py, T>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T>
+fn number<'py, T>(name: &str, kind: &str, value: &Bound<'py, PyAny>) -> PyResult<T>
 where
     T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
 {
     value.extract().map_err(|error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
             ArgumentError::new_err(format!("no {name} is as large, or below zero; nothing was changed"))
+        } else if error.is_instance_of::<PyTypeError>(value.py()) {
+            wrong_type(&format!("{name} is {kind}"), value)
         } else {
             error
         }

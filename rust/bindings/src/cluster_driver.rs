@@ -1,7 +1,6 @@
 //! ClusterDriver: the handle of palaver-driver.
 
 use std::os::fd::RawFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use palaver_core::engine::{Ban, Command, EngineConfig};
@@ -9,11 +8,11 @@ use palaver_core::{ClusterTag, Priority, Vitals};
 use palaver_driver::{Counts, Driver, Ended, Settings, StartError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use crate::arguments::{Instance, LentOctets, Octets, PathArgument, truth};
 use crate::cluster_arguments::{Keys, address, addresses, admission, configure};
-use crate::convert::{OwnText, TextArgument, seconds, status_text};
+use crate::convert::{Number, OwnText, Pairs, TextArgument, seconds, status_text};
 use crate::error::{ArgumentError, Broken, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
@@ -78,24 +77,24 @@ impl ClusterDriver {
     #[new]
     #[pyo3(signature = (keys, *, cluster = TextArgument("palaver"), name = TextArgument(""), metadata = None, state_dir = None, authorities = None,
                         allowed_keys = None, administrators = None, ticket = None, settings = None, queue = 4096,
-                        blocked_after = 3.0, leave_after = Some(30.0)),
+                        blocked_after = Number(3.0), leave_after = Some(Number(30.0))),
            text_signature = "(keys, *, cluster='palaver', name='', metadata=None, state_dir=None, authorities=None, allowed_keys=None, administrators=None, ticket=None, settings=None, queue=4096, blocked_after=3.0, leave_after=30.0)")]
     #[expect(clippy::too_many_arguments, reason = "by name in Python")]
     fn new(
         py: Python<'_>,
-        keys: &KeyManager,
+        keys: Instance<'_, KeyManager>,
         cluster: TextArgument<'_>,
         name: TextArgument<'_>,
-        metadata: Option<&NodeMetadata>,
-        state_dir: Option<PathBuf>,
+        metadata: Option<Instance<'_, NodeMetadata>>,
+        state_dir: Option<PathArgument>,
         authorities: Keys,
         allowed_keys: Keys,
         administrators: Keys,
-        ticket: Option<&[u8]>,
-        settings: Option<&Bound<'_, PyDict>>,
+        ticket: Option<LentOctets<'_>>,
+        settings: Option<Pairs<'_>>,
         #[pyo3(from_py_with = whole::queue)] queue: usize,
-        blocked_after: f64,
-        leave_after: Option<f64>,
+        blocked_after: Number,
+        leave_after: Option<Number>,
     ) -> PyResult<Self> {
         let mut config = EngineConfig::new(cluster.0, admission(authorities, allowed_keys, administrators)?);
         configure(&mut config, settings)?;
@@ -106,13 +105,13 @@ impl ClusterDriver {
             name: name.0.to_owned(),
             place: metadata.map(|given| given.0.clone()).unwrap_or_default(),
             ticket: crate::cluster_arguments::ticket(ticket)?,
-            state_dir,
+            state_dir: state_dir.map(|given| given.0),
             bind: loopback,
             advertise: None,
             seeds: Vec::new(),
             queue,
-            blocked_after,
-            leave_after: leave_after.unwrap_or(f64::INFINITY),
+            blocked_after: blocked_after.0,
+            leave_after: leave_after.map_or(f64::INFINITY, |given| given.0),
         };
         settings.check().map_err(not_started)?;
         Ok(Self { settings, driver: Mutex::new(None) })
@@ -219,13 +218,18 @@ impl ClusterDriver {
         py: Python<'_>,
         #[pyo3(from_py_with = whole::load)] load: u16,
         #[pyo3(from_py_with = whole::sessions)] sessions: u32,
-        draining: bool,
+        #[pyo3(from_py_with = truth)] draining: bool,
     ) -> PyResult<()> {
         let vitals = Vitals { load, sessions, draining };
         Ok(self.ask(py, |driver| driver.set_vitals(vitals))?.map_err(Refused::from)?)
     }
 
-    fn set_metadata(&self, py: Python<'_>, name: TextArgument<'_>, metadata: &NodeMetadata) -> PyResult<()> {
+    fn set_metadata(
+        &self,
+        py: Python<'_>,
+        name: TextArgument<'_>,
+        metadata: Instance<'_, NodeMetadata>,
+    ) -> PyResult<()> {
         self.command(py, Command::SetMetadata { name: name.0.to_owned(), place: metadata.0.clone() })
     }
 
@@ -235,7 +239,12 @@ impl ClusterDriver {
     }
 
     #[pyo3(signature = (payload, *, urgent = false))]
-    fn broadcast(&self, py: Python<'_>, payload: PyBackedBytes, urgent: bool) -> PyResult<()> {
+    fn broadcast(
+        &self,
+        py: Python<'_>,
+        payload: Octets,
+        #[pyo3(from_py_with = truth)] urgent: bool,
+    ) -> PyResult<()> {
         let priority = if urgent { Priority::Gone } else { Priority::Application };
         self.command(py, Command::Broadcast { priority, payload: payload.to_vec() })
     }
@@ -247,15 +256,15 @@ impl ClusterDriver {
         authorities: Keys,
         allowed_keys: Keys,
         administrators: Keys,
-        ticket: Option<&[u8]>,
+        ticket: Option<LentOctets<'_>>,
     ) -> PyResult<()> {
         let admission = admission(authorities, allowed_keys, administrators)?;
         let ticket = crate::cluster_arguments::ticket(ticket)?;
         self.ask(py, |driver| driver.set_admission(admission, ticket))?.map_err(not_started)
     }
 
-    fn ban(&self, py: Python<'_>, ban: &[u8]) -> PyResult<()> {
-        let ban = Ban::decode(ban, self.cluster()).map_err(Refused::from)?;
+    fn ban(&self, py: Python<'_>, ban: LentOctets<'_>) -> PyResult<()> {
+        let ban = Ban::decode(ban.0, self.cluster()).map_err(Refused::from)?;
         self.command(py, Command::Ban(ban))
     }
 
@@ -263,8 +272,8 @@ impl ClusterDriver {
         self.command(py, Command::ForceLeave(node_id.0))
     }
 
-    #[pyo3(signature = (timeout = 5.0))]
-    fn leave(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+    #[pyo3(signature = (timeout = Number(5.0)), text_signature = "($self, timeout=5.0)")]
+    fn leave(&self, py: Python<'_>, timeout: Number) -> PyResult<bool> {
         let timeout = seconds(timeout)?.seconds();
         self.ask(py, Driver::leave)?;
         let driver = self.handle()?;

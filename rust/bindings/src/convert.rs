@@ -105,11 +105,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for BytesOrText<'a> {
 }
 
 /// A count argument, named for its error.
-pub(crate) fn count(number: &Bound<'_, PyInt>, what: &'static str) -> PyResult<usize> {
+pub(crate) fn count(number: &Bound<'_, PyAny>, what: &'static str) -> PyResult<usize> {
+    let number =
+        number.cast::<PyInt>().map_err(|_| wrong_type(&format!("the number of {what} is an int"), number))?;
     Ok(number.extract().map_err(|_| Refused::from(Error::Count { what }))?)
 }
 
-/// A number argument. An int that is larger than every float counts as infinite, and is refused as that.
+/// A number argument. An int that is beyond every float counts as infinite, and is refused as that.
 #[derive(Clone, Copy)]
 pub(crate) struct Number(pub(crate) f64);
 
@@ -119,7 +121,9 @@ impl<'py> FromPyObject<'_, 'py> for Number {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         match object.extract() {
             Ok(number) => Ok(Self(number)),
-            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => Ok(Self(f64::INFINITY)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                Ok(Self(if object.lt(0).unwrap_or(false) { f64::NEG_INFINITY } else { f64::INFINITY }))
+            }
             Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
                 Err(wrong_type("this must be a number", &object))
             }
@@ -129,7 +133,7 @@ impl<'py> FromPyObject<'_, 'py> for Number {
 }
 
 /// A time argument in seconds.
-pub(crate) fn seconds(seconds: f64) -> PyResult<Time> {
+pub(crate) fn seconds(Number(seconds): Number) -> PyResult<Time> {
     Ok(Time::new(seconds).map_err(Refused::from)?)
 }
 
@@ -137,7 +141,7 @@ pub(crate) fn seconds(seconds: f64) -> PyResult<Time> {
 pub(crate) fn now(py: Python<'_>, given: Option<Number>) -> PyResult<Time> {
     static MONOTONIC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     match given {
-        Some(Number(given)) => seconds(given),
+        Some(given) => seconds(given),
         None => seconds(MONOTONIC.import(py, "time", "monotonic")?.call0()?.extract()?),
     }
 }
@@ -145,7 +149,7 @@ pub(crate) fn now(py: Python<'_>, given: Option<Number>) -> PyResult<Time> {
 /// Whole seconds of Unix time: those given, or the system's.
 pub(crate) fn wall_clock(given: Option<Number>) -> PyResult<u64> {
     match given {
-        Some(Number(given)) => Ok(seconds(given)?.seconds() as u64), // saturates
+        Some(given) => Ok(seconds(given)?.seconds() as u64), // saturates
         None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
     }
 }
@@ -170,13 +174,20 @@ pub(crate) fn entry(id: &Bound<'_, PyAny>, row: &Bound<'_, PyAny>) -> PyResult<E
 }
 
 /// All statements of a dict in the founding form.
-pub(crate) fn entries(members: &Bound<'_, PyDict>) -> PyResult<Vec<Entry>> {
-    pairs(members).iter().map(|(id, row)| entry(id, row)).collect()
+pub(crate) fn entries(members: &Pairs<'_>) -> PyResult<Vec<Entry>> {
+    members.0.iter().map(|(id, row)| entry(id, row)).collect()
 }
 
 /// What is in a dict, taken out before any of it is looked at: reading a number may run Python code that changes the dict.
-pub(crate) fn pairs<'py>(dict: &Bound<'py, PyDict>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    with_critical_section(dict, || dict.iter().collect())
+pub(crate) struct Pairs<'py>(pub(crate) Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>);
+
+impl<'py> FromPyObject<'_, 'py> for Pairs<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let dict = object.cast::<PyDict>().map_err(|_| wrong_type("this must be a dict", &object))?;
+        Ok(Self(with_critical_section(&dict, || dict.iter().collect())))
+    }
 }
 
 /// A dict in the founding form.

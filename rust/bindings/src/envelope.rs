@@ -3,11 +3,10 @@
 use palaver_core as core;
 use palaver_core::{ClusterTag, Error, Postmark};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use crate::convert;
-use crate::convert::TextArgument;
+use crate::arguments::{Instance, Octets, truth};
+use crate::convert::{self, Pairs, TextArgument};
 use crate::error::Refused;
 use crate::keys::KeyManager;
 use crate::names::id_text;
@@ -25,8 +24,8 @@ impl GossipEnvelope {
     fn new(
         py: Python<'_>,
         #[pyo3(from_py_with = whole::type_)] r#type: u8,
-        payload: PyBackedBytes,
-        keys: &KeyManager,
+        payload: Octets,
+        keys: Instance<'_, KeyManager>,
         cluster: TextArgument<'_>,
         #[pyo3(from_py_with = whole::epoch)] epoch: u64,
         #[pyo3(from_py_with = whole::seq)] seq: u64,
@@ -41,9 +40,9 @@ impl GossipEnvelope {
     #[pyo3(signature = (data, *, cluster = TextArgument(""), verify = true), text_signature = "(data, *, cluster='', verify=True)")]
     fn decode(
         py: Python<'_>,
-        data: PyBackedBytes,
+        data: Octets,
         cluster: TextArgument<'_>,
-        verify: bool,
+        #[pyo3(from_py_with = truth)] verify: bool,
     ) -> PyResult<Self> {
         let envelope =
             core::GossipEnvelope::decode(&data, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
@@ -117,13 +116,13 @@ impl GossipMessage {
     #[pyo3(signature = (membership_snapshot, keys, *, cluster = TextArgument(""), epoch = 0, seq = 0), text_signature = "(membership_snapshot, keys, *, cluster='', epoch=0, seq=0)")]
     fn new(
         py: Python<'_>,
-        membership_snapshot: &Bound<'_, PyDict>,
-        keys: &KeyManager,
+        membership_snapshot: Pairs<'_>,
+        keys: Instance<'_, KeyManager>,
         cluster: TextArgument<'_>,
         #[pyo3(from_py_with = whole::epoch)] epoch: u64,
         #[pyo3(from_py_with = whole::seq)] seq: u64,
     ) -> PyResult<Self> {
-        let entries = convert::entries(membership_snapshot)?;
+        let entries = convert::entries(&membership_snapshot)?;
         let tag = ClusterTag::of(cluster.0);
         let keys = keys.keys(py);
         let message = py.detach(|| core::GossipMessage::sign(&keys, &entries, tag, epoch, seq));
@@ -134,9 +133,9 @@ impl GossipMessage {
     #[pyo3(signature = (data, *, cluster = TextArgument(""), verify = true), text_signature = "(data, *, cluster='', verify=True)")]
     fn decode(
         py: Python<'_>,
-        data: PyBackedBytes,
+        data: Octets,
         cluster: TextArgument<'_>,
-        verify: bool,
+        #[pyo3(from_py_with = truth)] verify: bool,
     ) -> PyResult<Self> {
         let message = core::GossipMessage::decode(&data, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
         if verify && !py.detach(|| message.envelope().verify()) {

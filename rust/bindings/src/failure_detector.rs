@@ -2,7 +2,7 @@
 
 use palaver_core as core;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyString};
+use pyo3::types::PyString;
 
 use crate::convert::{self, Number, count, hasher, seconds};
 use crate::error::Refused;
@@ -17,13 +17,17 @@ pub(crate) struct FailureDetector(Locked<core::FailureDetector>);
 impl FailureDetector {
     #[new]
     #[pyo3(
-        signature = (*, threshold = core::FailureDetector::DEFAULT_THRESHOLD,
-                     expected_interval = core::FailureDetector::DEFAULT_INTERVAL, max_nodes = None),
+        signature = (*, threshold = Number(core::FailureDetector::DEFAULT_THRESHOLD),
+                     expected_interval = Number(core::FailureDetector::DEFAULT_INTERVAL), max_nodes = None),
         text_signature = "(*, threshold=8.0, expected_interval=1.0, max_nodes=1048576)"
     )]
-    fn new(threshold: f64, expected_interval: f64, max_nodes: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+    fn new(
+        threshold: Number,
+        expected_interval: Number,
+        max_nodes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         let limit = max_nodes.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "nodes"))?;
-        let detector = core::FailureDetector::new(threshold, expected_interval, limit, hasher());
+        let detector = core::FailureDetector::new(threshold.0, expected_interval.0, limit, hasher());
         Ok(Self(Locked::new(detector.map_err(Refused::from)?)))
     }
 
@@ -52,7 +56,7 @@ impl FailureDetector {
         Ok(suspects.iter().map(|id| id_text(py, id)).collect())
     }
 
-    fn shift(&self, py: Python<'_>, pause: f64) -> PyResult<()> {
+    fn shift(&self, py: Python<'_>, pause: Number) -> PyResult<()> {
         let pause = seconds(pause)?;
         Ok(self.0.lock(py).shift(pause).map_err(Refused::from)?)
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use palaver_core as core;
 use palaver_core::Claim;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use crate::arguments::{LentOctets, Octets};
 use crate::convert::{random, wrong_type};
 use crate::error::Refused;
 use crate::listed::Listed;
@@ -15,7 +15,7 @@ use crate::lock::Locked;
 use crate::names::id_text;
 
 /// `(data, signature, public_key)`.
-struct ClaimArgument(PyBackedBytes, PyBackedBytes, PyBackedBytes);
+struct ClaimArgument(Octets, Octets, Octets);
 
 impl<'py> FromPyObject<'_, 'py> for ClaimArgument {
     type Error = PyErr;
@@ -46,9 +46,9 @@ impl KeyManager {
 impl KeyManager {
     #[new]
     #[pyo3(signature = (seed = None))]
-    fn new(seed: Option<&[u8]>) -> PyResult<Self> {
+    fn new(seed: Option<LentOctets<'_>>) -> PyResult<Self> {
         let manager = match seed {
-            Some(seed) => core::KeyManager::try_from(seed).map_err(Refused::from)?,
+            Some(seed) => core::KeyManager::try_from(seed.0).map_err(Refused::from)?,
             None => core::KeyManager::from_seed(&random()?),
         };
         Ok(Self(Locked::new(Arc::new(manager))))
@@ -68,7 +68,7 @@ impl KeyManager {
         PyBytes::new(py, self.keys(py).private_key())
     }
 
-    fn sign<'py>(&self, py: Python<'py>, data: PyBackedBytes) -> Bound<'py, PyBytes> {
+    fn sign<'py>(&self, py: Python<'py>, data: Octets) -> Bound<'py, PyBytes> {
         let keys = self.keys(py);
         let signature = py.detach(|| keys.sign(&data));
         PyBytes::new(py, &signature)
@@ -78,9 +78,9 @@ impl KeyManager {
     fn verify_signature(
         &self,
         py: Python<'_>,
-        data: PyBackedBytes,
-        signature: PyBackedBytes,
-        public_key: Option<PyBackedBytes>,
+        data: Octets,
+        signature: Octets,
+        public_key: Option<Octets>,
     ) -> bool {
         let keys = self.keys(py);
         py.detach(|| match public_key {
@@ -102,25 +102,25 @@ impl KeyManager {
     }
 
     #[pyo3(signature = (seed = None))]
-    fn rotate(&self, py: Python<'_>, seed: Option<&[u8]>) -> PyResult<()> {
+    fn rotate(&self, py: Python<'_>, seed: Option<LentOctets<'_>>) -> PyResult<()> {
         let seed = match seed {
-            Some(seed) => *core::KeyManager::try_from(seed).map_err(Refused::from)?.private_key(),
+            Some(seed) => *core::KeyManager::try_from(seed.0).map_err(Refused::from)?.private_key(),
             None => random()?,
         };
         Arc::make_mut(&mut self.0.lock(py)).rotate(&seed);
         Ok(())
     }
 
-    fn trust(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<bool> {
-        Ok(Arc::make_mut(&mut self.0.lock(py)).trust(public_key).map_err(Refused::from)?)
+    fn trust(&self, py: Python<'_>, public_key: LentOctets<'_>) -> PyResult<bool> {
+        Ok(Arc::make_mut(&mut self.0.lock(py)).trust(public_key.0).map_err(Refused::from)?)
     }
 
-    fn revoke(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<()> {
-        Ok(Arc::make_mut(&mut self.0.lock(py)).revoke(public_key).map_err(Refused::from)?)
+    fn revoke(&self, py: Python<'_>, public_key: LentOctets<'_>) -> PyResult<()> {
+        Ok(Arc::make_mut(&mut self.0.lock(py)).revoke(public_key.0).map_err(Refused::from)?)
     }
 
-    fn is_trusted(&self, py: Python<'_>, public_key: &[u8]) -> PyResult<bool> {
-        Ok(self.keys(py).is_trusted(public_key).map_err(Refused::from)?)
+    fn is_trusted(&self, py: Python<'_>, public_key: LentOctets<'_>) -> PyResult<bool> {
+        Ok(self.keys(py).is_trusted(public_key.0).map_err(Refused::from)?)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

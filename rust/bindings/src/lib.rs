@@ -3,6 +3,7 @@
 //! The manual is `python/palaver/core/_native.pyi`; it changes with every signature here.
 
 mod admission;
+mod arguments;
 mod backoff;
 mod beat;
 mod broadcast_buffer;

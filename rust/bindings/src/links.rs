@@ -3,9 +3,9 @@
 use palaver_core as core;
 use palaver_core::{ClusterTag, Hello};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyInt, PyString};
+use pyo3::types::{PyBytes, PyString};
 
+use crate::arguments::{Instance, LentOctets, Octets};
 use crate::convert::{TextArgument, count, hasher, random};
 use crate::error::{ArgumentError, Refused};
 use crate::keys::KeyManager;
@@ -31,10 +31,10 @@ impl PairwiseLinks {
     )]
     fn new(
         py: Python<'_>,
-        keys: &KeyManager,
+        keys: Instance<'_, KeyManager>,
         cluster: TextArgument<'_>,
         #[pyo3(from_py_with = whole::epoch)] epoch: u64,
-        max_peers: Option<&Bound<'_, PyInt>>,
+        max_peers: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let limit =
             max_peers.map_or(Ok(core::PairwiseLinks::DEFAULT_MAX_PEERS), |given| count(given, "peers"))?;
@@ -58,15 +58,15 @@ impl PairwiseLinks {
     #[pyo3(signature = (hello, *, cluster = TextArgument("")), text_signature = "(hello, *, cluster='')")]
     fn greeter<'py>(
         py: Python<'py>,
-        hello: &[u8],
+        hello: LentOctets<'_>,
         cluster: TextArgument<'_>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let hello = Hello::decode(hello, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
+        let hello = Hello::decode(hello.0, ClusterTag::of(cluster.0)).map_err(Refused::from)?;
         Ok(PyBytes::new(py, hello.public_key()))
     }
 
-    fn establish<'py>(&self, py: Python<'py>, hello: &[u8]) -> PyResult<Bound<'py, PyString>> {
-        let hello = Hello::decode(hello, self.cluster).map_err(Refused::from)?;
+    fn establish<'py>(&self, py: Python<'py>, hello: LentOctets<'_>) -> PyResult<Bound<'py, PyString>> {
+        let hello = Hello::decode(hello.0, self.cluster).map_err(Refused::from)?;
         py.detach(|| self.links.lock_detached().establish(&hello)).map_err(Refused::from)?;
         Ok(id_text(py, &hello.node_id()))
     }
@@ -76,7 +76,7 @@ impl PairwiseLinks {
         &self,
         py: Python<'py>,
         peer_id: IdArgument,
-        payload: PyBackedBytes,
+        payload: Octets,
         #[pyo3(from_py_with = whole::type_)] r#type: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
         if std::process::id() != self.process {
@@ -89,7 +89,7 @@ impl PairwiseLinks {
         Ok(PyBytes::new(py, &packet.map_err(Refused::from)?))
     }
 
-    fn open(&self, py: Python<'_>, packet: PyBackedBytes) -> PyResult<Option<Opened>> {
+    fn open(&self, py: Python<'_>, packet: Octets) -> PyResult<Option<Opened>> {
         let opened = py.detach(|| self.links.lock_detached().open(&packet));
         Ok(opened.map_err(Refused::from)?.map(Opened))
     }

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::convert::wrong_type;
+use crate::convert::{Number, wrong_type};
 use crate::error::Refused;
 
 /// What a sequence holds. How long it says it is decides nothing: `range(10**13)` and a `__len__` that lies are sequences too.
@@ -36,7 +36,7 @@ pub(crate) fn numbers(sequence: &Bound<'_, PyAny>, count: usize, what: &'static 
     }
     let mut list = Vec::with_capacity(count);
     for number in sequence.try_iter()?.take(count + 1) {
-        list.push(number?.extract()?);
+        list.push(number?.extract::<Number>()?.0);
     }
     if list.len() == count { Ok(list) } else { Err(pairs(list.len())) }
 }

@@ -3,11 +3,11 @@
 use palaver_core as core;
 use palaver_core::{Entry, Status};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
+use crate::arguments::{LentOctets, Octets};
 use crate::beat::Beat;
-use crate::convert::{self, IncarnationArgument, Number, StatusArgument, count, row, seconds};
+use crate::convert::{self, IncarnationArgument, Number, Pairs, StatusArgument, count, row, seconds};
 use crate::error::Refused;
 use crate::lock::Locked;
 use crate::names::{IdArgument, KeptIdArgument, id_text, shown};
@@ -21,7 +21,7 @@ pub(crate) struct MembershipTable(pub(crate) Locked<core::MembershipTable>);
 impl MembershipTable {
     #[new]
     #[pyo3(signature = (self_node_id, *, max_members = None), text_signature = "(self_node_id, *, max_members=1048576)")]
-    fn new(self_node_id: KeptIdArgument, max_members: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+    fn new(self_node_id: KeptIdArgument, max_members: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let limit = max_members.map_or(Ok(core::DEFAULT_MAX_MEMBERS), |given| count(given, "members"))?;
         let table =
             core::MembershipTable::new(self_node_id.0, limit, convert::hasher()).map_err(Refused::from)?;
@@ -52,16 +52,16 @@ impl MembershipTable {
     fn merge<'py>(
         &self,
         py: Python<'py>,
-        incoming: &Bound<'py, PyDict>,
+        incoming: Pairs<'py>,
         now: Option<Number>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (entries, now) = (convert::entries(incoming)?, convert::now(py, now)?);
+        let (entries, now) = (convert::entries(&incoming)?, convert::now(py, now)?);
         let news = self.0.lock(py).merge(&entries, now).map_err(Refused::from)?;
         convert::members(py, news)
     }
 
     #[pyo3(signature = (data, *, now = None))]
-    fn merge_bytes(&self, py: Python<'_>, data: PyBackedBytes, now: Option<Number>) -> PyResult<Merged> {
+    fn merge_bytes(&self, py: Python<'_>, data: Octets, now: Option<Number>) -> PyResult<Merged> {
         let now = convert::now(py, now)?;
         let merged = py.detach(|| {
             let unchecked = self.0.lock_detached().read_news(&data)?;
@@ -76,8 +76,8 @@ impl MembershipTable {
         PyBytes::new(py, &bytes)
     }
 
-    fn difference<'py>(&self, py: Python<'py>, buckets: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let theirs = core::read_buckets(buckets).map_err(Refused::from)?;
+    fn difference<'py>(&self, py: Python<'py>, buckets: LentOctets<'_>) -> PyResult<Bound<'py, PyBytes>> {
+        let theirs = core::read_buckets(buckets.0).map_err(Refused::from)?;
         let bytes = py.detach(|| self.0.lock_detached().difference(&theirs));
         Ok(PyBytes::new(py, &bytes))
     }
@@ -105,7 +105,7 @@ impl MembershipTable {
         node_id: KeptIdArgument,
         incarnation: Option<IncarnationArgument>,
         status: StatusArgument,
-        last_heartbeat: Option<f64>,
+        last_heartbeat: Option<Number>,
         now: Option<Number>,
     ) -> PyResult<bool> {
         let (now, heard) = (convert::now(py, now)?, last_heartbeat.map(seconds).transpose()?);
@@ -114,11 +114,11 @@ impl MembershipTable {
         Ok(updated.map_err(Refused::from)?)
     }
 
-    #[pyo3(signature = (age = 86400.0, *, now = None))]
+    #[pyo3(signature = (age = Number(86400.0), *, now = None), text_signature = "($self, age=86400.0, *, now=None)")]
     fn expire<'py>(
         &self,
         py: Python<'py>,
-        age: f64,
+        age: Number,
         now: Option<Number>,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
         let (age, now) = (seconds(age)?, convert::now(py, now)?);

@@ -4,6 +4,7 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::arguments::Instance;
 use crate::convert::{self, IncarnationArgument, Number, StatusArgument, TextArgument, seconds, status_text};
 use crate::error::Refused;
 use crate::lock::Locked;
@@ -50,15 +51,15 @@ impl Node {
     #[new]
     #[pyo3(
         signature = (node_id, incarnation = IncarnationArgument(0), status = StatusArgument(core::Status::Alive),
-                     last_heartbeat = 0.0, metadata = None),
+                     last_heartbeat = Number(0.0), metadata = None),
         text_signature = "(node_id, incarnation=0, status='alive', last_heartbeat=0.0, metadata=None)"
     )]
     fn new(
         node_id: KeptIdArgument,
         incarnation: IncarnationArgument,
         status: StatusArgument,
-        last_heartbeat: f64,
-        metadata: Option<&NodeMetadata>,
+        last_heartbeat: Number,
+        metadata: Option<Instance<'_, NodeMetadata>>,
     ) -> PyResult<Self> {
         let metadata = metadata.map(|given| given.0.clone()).unwrap_or_default();
         let (place, heard) = (metadata.clone(), seconds(last_heartbeat)?);

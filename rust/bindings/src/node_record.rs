@@ -4,6 +4,7 @@ use palaver_core as core;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::arguments::Instance;
 use crate::convert::{IncarnationArgument, StatusArgument, TextArgument, status_text};
 use crate::error::Refused;
 use crate::keys::KeyManager;
@@ -27,13 +28,13 @@ impl NodeRecord {
     #[allow(clippy::too_many_arguments)] // they are the keywords of the Python call
     fn new(
         py: Python<'_>,
-        keys: &KeyManager,
+        keys: Instance<'_, KeyManager>,
         incarnation: IncarnationArgument,
         #[pyo3(from_py_with = whole::issued_at)] issued_at: u64,
         status: StatusArgument,
         name: TextArgument<'_>,
         address: TextArgument<'_>,
-        metadata: Option<&NodeMetadata>,
+        metadata: Option<Instance<'_, NodeMetadata>>,
     ) -> PyResult<Self> {
         let place = metadata.map(|given| given.0.clone()).unwrap_or_default();
         let precedence = core::Precedence::new(incarnation.0, status.0).map_err(Refused::from)?;

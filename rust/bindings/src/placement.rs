@@ -2,9 +2,9 @@
 
 use palaver_core as core;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString};
+use pyo3::types::{PyInt, PyString};
 
-use crate::convert::{BytesOrText, count, pairs, wrong_type};
+use crate::convert::{BytesOrText, Pairs, count, wrong_type};
 use crate::error::Refused;
 use crate::names::{KeptIdArgument, id_text};
 
@@ -14,12 +14,12 @@ use crate::names::{KeptIdArgument, id_text};
 pub(crate) fn rendezvous<'py>(
     py: Python<'py>,
     key: BytesOrText,
-    weights: &Bound<'py, PyDict>,
-    count: Option<&Bound<'py, PyInt>>,
+    weights: Pairs<'py>,
+    count: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyString>>> {
     let wanted = count.map_or(Ok(1), |given| self::count(given, "owners"))?;
-    let mut nodes = Vec::with_capacity(weights.len());
-    for (id, weight) in pairs(weights) {
+    let mut nodes = Vec::with_capacity(weights.0.len());
+    for (id, weight) in weights.0 {
         let KeptIdArgument(id) = id.extract()?;
         let weight = weight
             .cast::<PyInt>()

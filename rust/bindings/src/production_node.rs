@@ -8,15 +8,17 @@ use palaver_core::engine::{Command, Engine, EngineConfig, Identity, Input, Membe
 use palaver_core::{NodeId, Priority, Status, Time, Vitals, first_incarnation};
 use palaver_driver::Notice;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use crate::arguments::{Instance, LentOctets, Octets, maybe_truth, truth};
 use crate::cluster_arguments::{
     Keys, address as parse_address, addresses as parse_addresses, admission, configure,
     ticket as ticket_argument,
 };
 use crate::cluster_driver::engine_counters;
-use crate::convert::{self, Number, OwnText, StatusArgument, TextArgument, random, seconds, status_text};
+use crate::convert::{
+    self, Number, OwnText, Pairs, StatusArgument, TextArgument, random, seconds, status_text,
+};
 use crate::error::{ArgumentError, Refused, StoppedError};
 use crate::events;
 use crate::keys::KeyManager;
@@ -89,15 +91,15 @@ impl ProductionNode {
     fn new(
         py: Python<'_>,
         name: TextArgument<'_>,
-        keys: Option<&KeyManager>,
+        keys: Option<Instance<'_, KeyManager>>,
         address: Option<TextArgument<'_>>,
-        metadata: Option<&NodeMetadata>,
+        metadata: Option<Instance<'_, NodeMetadata>>,
         cluster: TextArgument<'_>,
         authorities: Keys,
         allowed_keys: Keys,
         administrators: Keys,
-        ticket: Option<&[u8]>,
-        settings: Option<&Bound<'_, PyDict>>,
+        ticket: Option<LentOctets<'_>>,
+        settings: Option<Pairs<'_>>,
         #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
         now: Option<Number>,
         unix_time: Option<Number>,
@@ -112,7 +114,7 @@ impl ProductionNode {
         let address = address.map_or_else(|| Ok(address_of(&id)), |given| parse_address(given.0))?;
         let now = convert::now(py, now)?;
         let unix = match unix_time {
-            Some(Number(given)) => seconds(given)?.seconds(),
+            Some(given) => seconds(given)?.seconds(),
             None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
         };
         let unix_at_zero = (unix - now.seconds()) * 1_000.0;
@@ -212,7 +214,7 @@ impl ProductionNode {
         status: Option<StatusArgument>,
         #[pyo3(from_py_with = whole::maybe_load)] load: Option<u16>,
         #[pyo3(from_py_with = whole::maybe_sessions)] sessions: Option<u32>,
-        draining: Option<bool>,
+        #[pyo3(from_py_with = maybe_truth)] draining: Option<bool>,
         now: Option<Number>,
     ) -> PyResult<Bound<'py, PyString>> {
         let leaves = match status {
@@ -246,7 +248,8 @@ impl ProductionNode {
     }
 
     #[pyo3(signature = (other, *, now = None))]
-    fn gossip_to(&self, py: Python<'_>, other: &Self, now: Option<Number>) -> PyResult<bool> {
+    fn gossip_to(&self, py: Python<'_>, other: Instance<'_, Self>, now: Option<Number>) -> PyResult<bool> {
+        let other = &*other;
         let now = Some(Number(convert::now(py, now)?.seconds()));
         if std::ptr::eq(self, other) {
             return Ok(false);
@@ -292,9 +295,9 @@ impl ProductionNode {
     fn receive_gossip(
         &self,
         py: Python<'_>,
-        payload: PyBackedBytes,
+        payload: Octets,
         from_address: TextArgument<'_>,
-        stream: bool,
+        #[pyo3(from_py_with = truth)] stream: bool,
         now: Option<Number>,
     ) -> PyResult<bool> {
         let from = parse_address(from_address.0)?;
@@ -317,8 +320,8 @@ impl ProductionNode {
     fn broadcast(
         &self,
         py: Python<'_>,
-        payload: PyBackedBytes,
-        urgent: bool,
+        payload: Octets,
+        #[pyo3(from_py_with = truth)] urgent: bool,
         now: Option<Number>,
     ) -> PyResult<()> {
         let priority = if urgent { Priority::Gone } else { Priority::Application };

@@ -2,7 +2,6 @@
 
 use palaver_core as core;
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
 
 use crate::convert::{count, hasher};
 use crate::error::Refused;
@@ -18,7 +17,7 @@ pub(crate) struct ReplayGuard(Locked<core::ReplayGuard>);
 impl ReplayGuard {
     #[new]
     #[pyo3(signature = (*, max_senders = None), text_signature = "(*, max_senders=65536)")]
-    fn new(max_senders: Option<&Bound<'_, PyInt>>) -> PyResult<Self> {
+    fn new(max_senders: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let limit = max_senders.map_or(Ok(core::DEFAULT_MAX_SENDERS), |given| count(given, "senders"))?;
         Ok(Self(Locked::new(core::ReplayGuard::new(limit, hasher()))))
     }

@@ -4,7 +4,7 @@ use palaver_sim::{Options, Report, Rival, Scenario, run};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::TextArgument;
+use crate::convert::{Number, TextArgument, wrong_type};
 use crate::error::{ArgumentError, Refused};
 use crate::whole;
 
@@ -40,37 +40,37 @@ pub(crate) fn simulation_scenarios(py: Python<'_>) -> PyResult<Bound<'_, PyDict>
 
 /// Runs a scenario. The manual is palaver/core/_native.pyi.
 #[pyfunction]
-#[pyo3(signature = (scenario, nodes = None, seed = 1, *, rules = TextArgument("palaver"), sample_every = 1.0, progress = None), text_signature = "(scenario, nodes=None, seed=1, *, rules='palaver', sample_every=1.0, progress=None)")]
+#[pyo3(signature = (scenario, nodes = None, seed = 1, *, rules = TextArgument("palaver"), sample_every = Number(1.0), progress = None), text_signature = "(scenario, nodes=None, seed=1, *, rules='palaver', sample_every=1.0, progress=None)")]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
     scenario: TextArgument<'_>,
     #[pyo3(from_py_with = whole::maybe_nodes)] nodes: Option<usize>,
     #[pyo3(from_py_with = whole::seed)] seed: u64,
     rules: TextArgument<'_>,
-    sample_every: f64,
-    progress: Option<Py<PyAny>>,
+    sample_every: Number,
+    #[pyo3(from_py_with = maybe_callable)] progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (scenario, rules) = (scenario.0, rules.0);
+    let (scenario, rules, sample_every) = (scenario.0, rules.0, sample_every.0);
     let named = SCENARIOS.iter().find(|(name, _)| *name == scenario).map(|(_, text)| *text);
     let text = named.unwrap_or(scenario);
     if named.is_none() && !text.contains('=') {
         let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
-        return Err(ArgumentError::new_err(format!(
+        return Err(refused(format!(
             "there is no scenario {scenario:?}: one of {}, or the text of one in TOML",
             names.join(", ")
         )));
     }
-    let mut read = Scenario::from_toml(text).map_err(ArgumentError::new_err)?;
+    let mut read = Scenario::from_toml(text).map_err(refused)?;
     read.nodes = nodes.unwrap_or(read.nodes);
-    read.check().map_err(ArgumentError::new_err)?;
+    read.check().map_err(refused)?;
     if !(sample_every.is_finite() && sample_every >= 0.01) {
-        return Err(ArgumentError::new_err("sample_every is a finite number of seconds from 0.01 on"));
+        return Err(refused("sample_every is a finite number of seconds from 0.01 on"));
     }
     let rival = match rules {
         "palaver" => None,
         "memberlist" => Some(Rival::Memberlist),
         "swim" => Some(Rival::Swim),
-        _ => return Err(ArgumentError::new_err("rules are one of palaver, memberlist, swim")),
+        _ => return Err(refused("rules are one of palaver, memberlist, swim")),
     };
     let options = Options { rival, sample_every: Some(sample_every), ..Options::default() };
     let mut raised = None;
@@ -91,6 +91,21 @@ pub(crate) fn simulate<'py>(
     match raised {
         Some(error) => Err(error),
         None => figures(py, &read, rules, &report.map_err(Refused::from)?),
+    }
+}
+
+fn refused(reason: impl std::fmt::Display) -> PyErr {
+    ArgumentError::new_err(format!("{reason}; nothing was changed"))
+}
+
+/// What can be called, or None.
+fn maybe_callable(given: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    if given.is_none() {
+        Ok(None)
+    } else if given.is_callable() {
+        Ok(Some(given.clone().unbind()))
+    } else {
+        Err(wrong_type("progress is a callable", given))
     }
 }
 

@@ -1,13 +1,12 @@
 //! StateStore: the saved view and the reserved incarnation in a directory.
 
-use std::path::PathBuf;
-
 use palaver_core as core;
 use palaver_core::SavedState;
 use palaver_durable::Store;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::arguments::{Instance, PathArgument};
 use crate::convert::{IncarnationArgument, Number, wall_clock};
 use crate::error::Broken;
 use crate::lock::Locked;
@@ -21,8 +20,8 @@ pub(crate) struct StateStore(Locked<Store>);
 #[pymethods]
 impl StateStore {
     #[new]
-    fn new(py: Python<'_>, directory: PathBuf) -> PyResult<Self> {
-        Ok(Self(Locked::new(py.detach(|| Store::open(directory)).map_err(Broken::from)?)))
+    fn new(py: Python<'_>, directory: PathArgument) -> PyResult<Self> {
+        Ok(Self(Locked::new(py.detach(|| Store::open(directory.0)).map_err(Broken::from)?)))
     }
 
     #[getter]
@@ -34,7 +33,7 @@ impl StateStore {
     fn save_membership(
         &self,
         py: Python<'_>,
-        table: &MembershipTable,
+        table: Instance<'_, MembershipTable>,
         #[pyo3(from_py_with = whole::seq)] seq: u64,
     ) -> PyResult<()> {
         Ok(py

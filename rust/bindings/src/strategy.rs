@@ -1,10 +1,12 @@
 //! FanoutStrategy and GossipStrategy.
 
 use palaver_core as core;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList};
+use pyo3::types::PyList;
 
-use crate::convert::{count, random};
+use crate::arguments::Instance;
+use crate::convert::{count, random, wrong_type};
 use crate::error::Refused;
 use crate::listed::numbers;
 use crate::lock::Locked;
@@ -29,7 +31,7 @@ impl FanoutStrategy {
         &self,
         py: Python<'py>,
         nodes: &Bound<'py, PyAny>,
-        k: &Bound<'py, PyInt>,
+        k: &Bound<'py, PyAny>,
         weights: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let (nodes, k) = (Nodes::of(nodes)?, count(k, "targets")?);
@@ -57,7 +59,7 @@ impl GossipStrategy {
     #[new]
     #[pyo3(signature = (place = None, *, seed = None))]
     fn new(
-        place: Option<&NodeMetadata>,
+        place: Option<Instance<'_, NodeMetadata>>,
         #[pyo3(from_py_with = whole::maybe_seed)] seed: Option<u64>,
     ) -> PyResult<Self> {
         let place = place.map(|given| given.0.clone()).unwrap_or_default();
@@ -78,7 +80,7 @@ impl GossipStrategy {
         &self,
         py: Python<'py>,
         node_list: &Bound<'py, PyAny>,
-        k: &Bound<'py, PyInt>,
+        k: &Bound<'py, PyAny>,
         weights: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         self.select(py, node_list, count(k, "peers")?, weights)
@@ -115,7 +117,14 @@ impl<'py> Nodes<'py> {
         if let Ok(list) = nodes.cast_exact::<PyList>() {
             return Ok(Self(list.clone()));
         }
-        Ok(Self(PyList::new(nodes.py(), nodes.try_iter()?.collect::<PyResult<Vec<_>>>()?)?))
+        let each = nodes.try_iter().map_err(|error| {
+            if error.is_instance_of::<PyTypeError>(nodes.py()) {
+                wrong_type("nodes are an iterable", nodes)
+            } else {
+                error
+            }
+        })?;
+        Ok(Self(PyList::new(nodes.py(), each.collect::<PyResult<Vec<_>>>()?)?))
     }
 
     fn len(&self) -> usize {

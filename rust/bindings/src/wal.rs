@@ -1,15 +1,14 @@
 //! WriteAheadLog: the log of palaver-core in a file.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use palaver_core::replay;
 use palaver_durable::{Found, Log, Policy, SharedLog};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyInt, PyList, PyTuple};
 
-use crate::convert::{TextArgument, random, seconds};
+use crate::arguments::{Octets, PathArgument};
+use crate::convert::{Number, TextArgument, random, seconds};
 use crate::error::{ArgumentError, Broken, Refused};
 use crate::listed::Listed;
 use crate::whole;
@@ -24,12 +23,12 @@ pub(crate) struct WriteAheadLog {
 #[pymethods]
 impl WriteAheadLog {
     #[new]
-    #[pyo3(signature = (path, *, policy = TextArgument("interval"), interval = 0.2, first_seq = 1), text_signature = "(path, *, policy='interval', interval=0.2, first_seq=1)")]
+    #[pyo3(signature = (path, *, policy = TextArgument("interval"), interval = Number(0.2), first_seq = 1), text_signature = "(path, *, policy='interval', interval=0.2, first_seq=1)")]
     fn new(
         py: Python<'_>,
-        path: PathBuf,
+        path: PathArgument,
         policy: TextArgument<'_>,
-        interval: f64,
+        interval: Number,
         #[pyo3(from_py_with = whole::first_seq)] first_seq: u64,
     ) -> PyResult<Self> {
         let policy = match policy.0 {
@@ -45,7 +44,7 @@ impl WriteAheadLog {
         let interval = Duration::try_from_secs_f64(seconds(interval)?.seconds()).unwrap_or(Duration::MAX);
         let salt = u64::from_le_bytes(random()?);
         let (log, found) =
-            py.detach(|| Log::open(&path, policy, interval, salt, first_seq)).map_err(Broken::from)?;
+            py.detach(|| Log::open(&path.0, policy, interval, salt, first_seq)).map_err(Broken::from)?;
         Ok(Self { log: SharedLog::new(log), found })
     }
 
@@ -78,7 +77,7 @@ impl WriteAheadLog {
     fn append(
         &self,
         py: Python<'_>,
-        change: PyBackedBytes,
+        change: Octets,
         #[pyo3(from_py_with = whole::kind)] kind: u8,
     ) -> PyResult<u64> {
         Ok(py
@@ -90,7 +89,7 @@ impl WriteAheadLog {
     fn append_many(
         &self,
         py: Python<'_>,
-        changes: Listed<PyBackedBytes>,
+        changes: Listed<Octets>,
         #[pyo3(from_py_with = whole::kind)] kind: u8,
     ) -> PyResult<()> {
         py.detach(|| self.log.with(|log| log.append(&changes.0, kind))).map_err(Broken::from)?;

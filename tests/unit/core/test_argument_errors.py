@@ -139,6 +139,9 @@ def test_a_log_and_a_store_say_which_number_is_out_of_range(tmp_path: Path) -> N
         WriteAheadLog(tmp_path / "log", first_seq=-1)
     with pytest.raises(ArgumentError, match="no lone surrogates"):
         WriteAheadLog(tmp_path / "log", policy=ODD)  # type: ignore[arg-type]
+    for make in (WriteAheadLog, StateStore):
+        with pytest.raises(ArgumentError, match="no lone surrogates"):
+            make(tmp_path / ODD)
     assert list(tmp_path.iterdir()) == []
     with WriteAheadLog(tmp_path / "log") as log:
         for append in (lambda: log.append(b"", kind=256), lambda: log.append_many([b""], kind=-1)):
@@ -158,6 +161,10 @@ def test_a_setting_no_number_can_hold_is_refused_by_name(value: int) -> None:
 def test_a_time_is_a_number() -> None:
     with pytest.raises(ArgumentError, match="a time is a finite number"):
         FailureDetector().record_heartbeat("a", now=10**400)
+    with pytest.raises(ArgumentError, match="a time is a finite number of seconds from 0 on, not -inf"):
+        ClusterDriver(KEYS).leave(-(10**400))
+    with pytest.raises(ArgumentError, match="a time is a finite number"):
+        MembershipTable("a").merge({"b": (0, "alive", 10**400)})
     with pytest.raises(TypeError, match="this must be a number, not str; nothing was changed"):
         MembershipTable("a").update("b", now="now")  # type: ignore[arg-type]
 
