@@ -692,8 +692,8 @@ class GossipMessage:
 class ReplayGuard:
     """Takes each packet of each sender once: a window of 1,024 numbers for each (RFC 4303, §3.4.3).
 
-    Ask only for packets that have been authenticated. A sender takes about 170 bytes; ``max_senders`` bounds
-    them.
+    Ask only for packets that have been authenticated. A sender takes about 170 bytes; ``max_senders`` (at
+    least 1) bounds them.
     """
 
     def __new__(cls, *, max_senders: int = 65536) -> ReplayGuard: ...
@@ -719,7 +719,7 @@ class PairwiseLinks:
     memory only: whoever later steals the identity cannot read what was sent.
 
     ``cluster`` is the cluster's name: greetings and packets of another are refused. A peer takes about 500
-    bytes; ``max_peers`` bounds them. What this protects against and what not: docs/pairwise-links.md.
+    bytes; ``max_peers`` (at least 1) bounds them. What this protects against and what not: docs/pairwise-links.md.
     """
 
     def __new__(

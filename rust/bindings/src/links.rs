@@ -39,7 +39,8 @@ impl PairwiseLinks {
         let limit =
             max_peers.map_or(Ok(core::PairwiseLinks::DEFAULT_MAX_PEERS), |given| count(given, "peers"))?;
         let cluster = ClusterTag::of(cluster.0);
-        let links = core::PairwiseLinks::new(&keys.keys(py), cluster, epoch, random()?, limit, hasher());
+        let links = core::PairwiseLinks::new(&keys.keys(py), cluster, epoch, random()?, limit, hasher())
+            .map_err(Refused::from)?;
         let hello = links.hello().clone();
         Ok(Self { links: Locked::new(links), hello, cluster, process: std::process::id() })
     }

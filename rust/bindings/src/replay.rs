@@ -19,7 +19,7 @@ impl ReplayGuard {
     #[pyo3(signature = (*, max_senders = None), text_signature = "(*, max_senders=65536)")]
     fn new(max_senders: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let limit = max_senders.map_or(Ok(core::DEFAULT_MAX_SENDERS), |given| count(given, "senders"))?;
-        Ok(Self(Locked::new(core::ReplayGuard::new(limit, hasher()))))
+        Ok(Self(Locked::new(core::ReplayGuard::new(limit, hasher()).map_err(Refused::from)?)))
     }
 
     fn accept(

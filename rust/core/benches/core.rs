@@ -247,7 +247,7 @@ fn signatures(c: &mut Criterion) {
 fn pairwise(c: &mut Criterion) {
     let links = |n: u8| {
         let keys = KeyManager::from_seed(&[n; 32]);
-        PairwiseLinks::new(&keys, ClusterTag::of(""), 1, [n; 32], 10, hasher())
+        PairwiseLinks::new(&keys, ClusterTag::of(""), 1, [n; 32], 10, hasher()).unwrap()
     };
     let (mut a, mut b) = (links(1), links(2));
     let (to, from) = (b.hello().node_id(), a.hello().clone());

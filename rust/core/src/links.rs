@@ -75,7 +75,6 @@ impl PairwiseLinks {
 
     /// No links yet. Draw `secret` from the operating system for this one value, and never keep it: two values with one
     /// secret would use nonces twice.
-    #[must_use]
     pub fn new(
         keys: &KeyManager,
         cluster: ClusterTag,
@@ -83,9 +82,12 @@ impl PairwiseLinks {
         secret: [u8; 32],
         max_peers: usize,
         hasher: IdHashBuilder,
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        if max_peers == 0 {
+            return Err(Error::Capacity { what: "list of links", max: usize::MAX });
+        }
         let exchange = MontgomeryPoint::mul_base_clamped(secret).to_bytes();
-        Self {
+        Ok(Self {
             secret: Zeroizing::new(secret),
             hello: Hello::sign(keys, cluster, epoch, &exchange),
             cluster,
@@ -93,7 +95,7 @@ impl PairwiseLinks {
             max_peers,
             links: HashMap::with_hasher(hasher),
             parted: Parted::new(max_peers, hasher),
-        }
+        })
     }
 
     /// The own greeting: send it to whomever you want to talk to.
@@ -268,7 +270,7 @@ mod tests {
         let cluster = ClusterTag::of("test");
         let node = |n, epoch, secret| {
             let keys = KeyManager::from_seed(&[n; 32]);
-            PairwiseLinks::new(&keys, cluster, epoch, [secret; 32], 9, IdHashBuilder::new(1))
+            PairwiseLinks::new(&keys, cluster, epoch, [secret; 32], 9, IdHashBuilder::new(1)).unwrap()
         };
         let (mut a, mut b) = (node(1, 1, 1), node(2, 1, 2));
         a.establish(b.hello()).unwrap();
@@ -291,7 +293,7 @@ mod tests {
     #[test]
     fn a_key_that_makes_the_secret_everybodys_is_refused() {
         let (keys, cluster) = (KeyManager::from_seed(&[1; 32]), ClusterTag::of("test"));
-        let mut links = PairwiseLinks::new(&keys, cluster, 1, [2; 32], 9, IdHashBuilder::new(1));
+        let mut links = PairwiseLinks::new(&keys, cluster, 1, [2; 32], 9, IdHashBuilder::new(1)).unwrap();
         for weak in [[0; 32], std::array::from_fn(|byte| u8::from(byte == 0))] {
             let hello = Hello::sign(&KeyManager::from_seed(&[3; 32]), cluster, 1, &weak);
             assert_eq!(links.establish(&hello), Err(Error::PublicKey));

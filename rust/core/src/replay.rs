@@ -30,9 +30,11 @@ pub struct ReplayGuard {
 
 impl ReplayGuard {
     /// Nothing has been taken yet.
-    #[must_use]
-    pub fn new(max_senders: usize, hasher: IdHashBuilder) -> Self {
-        Self { max_senders, windows: HashMap::with_hasher(hasher) }
+    pub fn new(max_senders: usize, hasher: IdHashBuilder) -> Result<Self, Error> {
+        if max_senders == 0 {
+            return Err(Error::Capacity { what: "replay guard", max: usize::MAX });
+        }
+        Ok(Self { max_senders, windows: HashMap::with_hasher(hasher) })
     }
 
     /// Whether the packet is new: of a later epoch, or of the current one, inside the window and not taken before. Then

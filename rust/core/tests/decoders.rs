@@ -44,7 +44,7 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let (hasher, keys) = (IdHashBuilder::new(1), KeyManager::from_seed(&[9; 32]));
-        let mut links = PairwiseLinks::new(&keys, cluster(), 1, [9; 32], 100, hasher);
+        let mut links = PairwiseLinks::new(&keys, cluster(), 1, [9; 32], 100, hasher).unwrap();
         links.establish(peer().hello()).unwrap();
         let mut member = peer();
         member.establish(links.hello()).unwrap();
@@ -188,7 +188,7 @@ fn acquainted() -> Engine {
 
 fn peer() -> PairwiseLinks {
     let keys = KeyManager::from_seed(&[8; 32]);
-    PairwiseLinks::new(&keys, cluster(), 1, [8; 32], 100, IdHashBuilder::new(1))
+    PairwiseLinks::new(&keys, cluster(), 1, [8; 32], 100, IdHashBuilder::new(1)).unwrap()
 }
 
 fn corpus() -> Vec<Vec<u8>> {

@@ -12,6 +12,7 @@ fn keys(n: u8) -> KeyManager {
 
 fn links(n: u8, epoch: u64, secret: u8) -> PairwiseLinks {
     PairwiseLinks::new(&keys(n), ClusterTag::of("test"), epoch, [secret; 32], 10, IdHashBuilder::new(1))
+        .unwrap()
 }
 
 fn greet(one: &mut PairwiseLinks, other: &mut PairwiseLinks) {

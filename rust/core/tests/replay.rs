@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const SENDER: NodeId = NodeId::from_bytes([1; 16]);
 
 fn guard() -> ReplayGuard {
-    ReplayGuard::new(2, IdHashBuilder::new(1))
+    ReplayGuard::new(2, IdHashBuilder::new(1)).unwrap()
 }
 
 fn seqs() -> impl Strategy<Value = u64> {

@@ -21,7 +21,7 @@ pub fn hasher() -> IdHashBuilder {
 
 /// The links of a node, with nobody yet.
 pub fn links(node: u8) -> PairwiseLinks {
-    PairwiseLinks::new(&keys(node), cluster(), 1, [node; 32], 100, hasher())
+    PairwiseLinks::new(&keys(node), cluster(), 1, [node; 32], 100, hasher()).expect("a bound in range")
 }
 
 /// Making keys costs more than most inputs do.

@@ -56,7 +56,7 @@ fn pair() -> Pair {
         assert_eq!(own.known(), 2);
         own
     };
-    let links = |node: u8| PairwiseLinks::new(&keys(node), cluster(), LIFE, [node; 32], 20, hasher());
+    let links = |node: u8| PairwiseLinks::new(&keys(node), cluster(), LIFE, [node; 32], 20, hasher()).expect("a bound in range");
     let mut member = links(8);
     member.establish(links(9).hello()).expect("a good greeting");
     Pair { checking: introduced(true), believing: introduced(false), member }

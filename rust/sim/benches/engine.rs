@@ -154,7 +154,7 @@ fn sealed_datagrams(nodes: usize) {
     };
     let links = |node: usize| {
         let Identity { keys, exchange, .. } = identity(node);
-        PairwiseLinks::new(&keys, ClusterTag::of("bench"), 1, exchange, 100, IdHashBuilder::new(1))
+        PairwiseLinks::new(&keys, ClusterTag::of("bench"), 1, exchange, 100, IdHashBuilder::new(1)).unwrap()
     };
     let mut records = Vec::new();
     let time = Moment { now: Time::new(START).unwrap(), unix_millis: EPOCH_MILLIS };

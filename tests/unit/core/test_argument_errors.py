@@ -125,6 +125,9 @@ NONE: list[Callable[[], object]] = [
     lambda: BroadcastBuffer(0),
     lambda: GossipBackoff(max_nodes=0),
     lambda: FailureDetector(max_nodes=0),
+    lambda: ReplayGuard(max_senders=0),
+    lambda: PairwiseLinks(KEYS, max_peers=0),
+    lambda: ProductionNode(settings={"max_links": 0}),
 ]
 
 

@@ -84,9 +84,10 @@ def test_what_is_no_packet_and_what_is_too_much_is_refused() -> None:
         GossipEnvelope.decode(ada.seal(BEN.node_id, bytes(100)), cluster="prod")
     with pytest.raises(ArgumentError, match="at most 1048576"):
         ada.seal(BEN.node_id, bytes(2**20 + 1))
-    full = PairwiseLinks(BEN, cluster="prod", max_peers=0)
+    full = PairwiseLinks(BEN, cluster="prod", max_peers=1)
+    full.establish(ada.hello)
     with pytest.raises(CapacityError):
-        full.establish(ada.hello)
+        full.establish(PairwiseLinks(KeyManager(), cluster="prod").hello)
 
 
 def test_a_link_is_confirmed_by_a_packet_and_forgetting_makes_no_old_packet_new() -> None:

@@ -39,7 +39,7 @@ pub(super) struct Broadcasts {
 impl Broadcasts {
     pub(super) fn new(capacity: usize, origins: usize, hasher: IdHashBuilder) -> Result<Self, Error> {
         let seen = MessageCache::new(capacity, hasher)?;
-        Ok(Self { seen, numbers: ReplayGuard::new(origins, hasher), next_seq: 0 })
+        Ok(Self { seen, numbers: ReplayGuard::new(origins, hasher)?, next_seq: 0 })
     }
 
     pub(super) fn forget(&mut self, origin: &NodeId) {

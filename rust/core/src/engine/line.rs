@@ -29,11 +29,11 @@ impl Line {
         identity: &Identity,
         cluster: ClusterTag,
         hasher: IdHashBuilder,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let (keys, epoch, max_peers) = (&identity.keys, identity.incarnation, config.max_links);
-        match config.rules.sealing {
+        Ok(match config.rules.sealing {
             Sealing::Pairwise => {
-                let links = PairwiseLinks::new(keys, cluster, epoch, identity.exchange, max_peers, hasher);
+                let links = PairwiseLinks::new(keys, cluster, epoch, identity.exchange, max_peers, hasher)?;
                 Self::Pairwise(Box::new(links))
             }
             Sealing::Model => Self::Model(Box::new(ModelLinks {
@@ -45,7 +45,7 @@ impl Line {
                 replay_window: config.rules.replay_window,
                 peers: HashMap::with_hasher(hasher),
             })),
-        }
+        })
     }
 
     /// What others need to talk to this node.

@@ -121,7 +121,7 @@ impl Engine {
         let id = identity.keys.node_id();
         let cluster = ClusterTag::of(&config.cluster);
         let checks = Checks::new(config.rules.shared.clone(), config.rules.check_signatures);
-        let line = Line::new(&config, &identity, cluster, hasher);
+        let line = Line::new(&config, &identity, cluster, hasher)?;
         let clock = Clock::new(moment.now, moment.unix_millis);
         let life = line.life(config.rules.versions);
         let alive = Precedence::new(identity.incarnation, Status::Alive)?;
