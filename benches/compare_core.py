@@ -95,6 +95,7 @@ LINES = (
     Line("log append of 96 B, from Python, group commit", PY + "append_96_bytes[interval]", within=1_500),
     Line("log replay, a frame, from Python", PY + "replay_10000", within=500, share=1e4),
     Line("memory of a million members, unsigned", "memory of a million/palaver", within=200e6),
+    Line("memory of a million members, signed records of 200 B (31,250 measured)", "memory of signed/palaver", share=1 / 32),
 )  # fmt: skip
 GROWTH = (
     ("merge, unchanged", "bench/merge/unchanged_{}"),
@@ -159,16 +160,17 @@ def measure(rounds: int) -> tuple[Figures, list[str]]:
     with tempfile.TemporaryDirectory() as built:
         run("cargo", "build", "-q", "--release", folder=PEERS / "core-rivals")
         target = Path(os.environ.get("CARGO_TARGET_DIR", PEERS / "core-rivals" / "target"))
-        programs = [target / "release" / "core-rivals"]
+        programs: list[list[str | Path]] = [[target / "release" / "core-rivals"]]
+        programs.append([*programs[0], "signed"])
         if shutil.which("go"):
-            programs.append(Path(built) / "memberlist")
-            run("go", "build", "-o", programs[-1], ".", folder=PEERS / "memberlist")
+            programs.append([Path(built) / "memberlist"])
+            run("go", "build", "-o", *programs[-1], ".", folder=PEERS / "memberlist")
         else:
             skipped.append("memberlist: there is no Go here")
         taken: dict[str, list[float]] = defaultdict(list)
         for _ in range(rounds):
             for program in programs:
-                for name, figure in spoken(run(program)):
+                for name, figure in spoken(run(*program)):
                     taken[name].append(figure)
             for name, figure in from_python():
                 taken[name].append(figure)

@@ -8,9 +8,13 @@ mod ours;
 
 use std::time::Instant;
 
+use palaver_core::MembershipTable;
+
 /// So many members do both sides know.
 const MEMBERS: usize = 10_000;
 const ROUNDS: usize = 9;
+/// A thirty-second part of a million fills its hash table as a million does, and is signed in seconds.
+const SIGNED: usize = 31_250;
 
 /// One side of a comparison: does `operations` of them.
 type Side<'a> = (&'a str, usize, Box<dyn FnMut(usize) + 'a>);
@@ -36,6 +40,9 @@ fn compare(row: &str, mut sides: Vec<Side<'_>>) {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("signed") {
+        return memory("signed", SIGNED, ours::signed_table); // in a process of its own, whose heap nobody has used before
+    }
     let (mut table, mut foca, mut chitchat) = (
         ours::Table::new(),
         foca_rival::Table::new(),
@@ -70,8 +77,11 @@ fn main() {
         "ingest newer and queue",
         vec![("palaver", 100_000, Box::new(|n| ingest.newer(n)))],
     );
-    println!(
-        "{{\"row\":\"memory of a million\",\"who\":\"palaver\",\"bytes\":{}}}",
-        ours::memory_of(1_000_000)
-    );
+    memory("a million", 1_000_000, ours::table);
+}
+
+/// What the table takes that `make` makes.
+fn memory(of: &str, members: usize, make: fn(usize) -> MembershipTable) {
+    let bytes = ours::memory_of(make, members);
+    println!("{{\"row\":\"memory of {of}\",\"who\":\"palaver\",\"bytes\":{bytes}}}");
 }
