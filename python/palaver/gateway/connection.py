@@ -171,6 +171,9 @@ class WebSocketConnection(Outbox):
         self.close(CloseCode.SLOW_CONSUMER, "the client does not read what it is sent")
         return False
 
+    def take_plain(self, data: memoryview) -> int:
+        return self._reader.take_plain(data)
+
     def feed(self, data: bytes | memoryview) -> None:
         self._reader.feed(data)
 
@@ -267,8 +270,13 @@ class WebSocketConnection(Outbox):
         self._report_end()
 
     def peer_answered(self) -> None:
+        """It has our CLOSE and sends nothing more (§ 5.5.1): nothing is to be read into the void."""
         self._peer_done = True
-        self.flush_soon()
+        if self.waiting_bytes or self._blocked:
+            self.flush_soon()  # they said CLOSE at the same time
+        else:
+            self._shutting = True
+            self._transport.close()
 
     def fail(self, code: CloseCode, why: str) -> None:
         """The peer broke a rule: CLOSE, and not another look at what it sends (§ 7.1.7)."""

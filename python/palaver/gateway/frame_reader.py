@@ -10,7 +10,7 @@ from picows import WSFrame, WSMsgType
 from palaver.core import take_messages
 from palaver.gateway.assembly import Assembly, Failure
 from palaver.gateway.close_codes import BadClose, Close, parse_close
-from palaver.gateway.frames import CONTINUATION
+from palaver.gateway.frames import CLOSE, CONTINUATION, MAX_CONTROL_BYTES
 from palaver.gateway.parser import READ_BUFFER_BYTES, FrameParser
 from palaver.gateway.table import ConnectionTable
 from palaver.protocol.close_codes import CloseCode
@@ -21,6 +21,8 @@ from palaver.signaling.rate_limit import Bucket
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 _OPCODES = {_TEXT: TEXT, _BINARY: BINARY, _CONTINUATION: CONTINUATION}
+_FIRST_BYTES = {0x80 | TEXT: _TEXT, 0x80 | BINARY: _BINARY}
+"""Of a message in one frame."""
 
 _LARGE_READ = READ_BUFFER_BYTES // 2
 """After a read of more than this the parser is looked at: its buffer may have grown."""
@@ -123,11 +125,13 @@ class FrameReader(asyncio.BufferedProtocol):
 
     def feed(self, data: bytes | memoryview) -> None:
         """Takes bytes that did not come straight from the socket."""
-        self._heard = True
         rest = memoryview(data)
-        if self._parser is None:
-            rest = rest[self._take_plain(rest, len(rest)) :]
-        self._parse(rest)
+        self._parse(rest[self.take_plain(rest) :])
+
+    def take_plain(self, data: memoryview) -> int:
+        """Takes the plain messages that the data begins with; returns how many bytes they took."""
+        self._heard = True
+        return 0 if self._parser is not None else self._take_plain(data, len(data))
 
     def heard(self) -> None:
         """The client shows life in another way."""
@@ -160,7 +164,7 @@ class FrameReader(asyncio.BufferedProtocol):
             self._other_frame(frame, kind)
         elif kind is _CLOSE:  # nothing else is of interest now (§ 5.5.1)
             self._saw_close()
-            self._receiver.peer_answered()
+            self._closed(frame.get_payload_as_bytes())
 
     def parser_broke(self, code: int, why: str) -> None:
         self.broken = True
@@ -170,7 +174,12 @@ class FrameReader(asyncio.BufferedProtocol):
         (self._parser or self._parsers.at_hand).spent = True
 
     def _parse(self, rest: memoryview) -> None:
-        """Gives bytes to the parser."""
+        """Gives bytes to the parser, but for a plain CLOSE: a parser that has seen one is spent."""
+        if self._parser is None and rest and rest[0] == 0x80 | CLOSE:
+            closes, _, taken = take_messages(rest, len(rest), CLOSE, MAX_CONTROL_BYTES)
+            if taken == len(rest):
+                self._closed(closes[0])
+                return
         while rest and not self.broken:
             parser = self._parser or self._parsers.at_hand
             room = parser.protocol.get_buffer(-1)
@@ -203,11 +212,13 @@ class FrameReader(asyncio.BufferedProtocol):
         """Takes the messages that are plain off the first `size` bytes, while no frame is under way: nearly all are. Returns how
         many bytes they took."""
         table, receiver = self._table, self._receiver
-        kind = self._data_type
+        kind = self._data_type or _FIRST_BYTES.get(buffer[0])
         if kind is None or self._assembly is not None or not receiver.is_open:
             return 0
         messages, payload, taken = take_messages(buffer, size, _OPCODES[kind], self.max_message_bytes())
         if messages:
+            if self._data_type is None:
+                self._fix_data_type(kind)
             counters = table.counters
             counters.messages_in += len(messages)
             counters.bytes_in += payload
@@ -240,14 +251,9 @@ class FrameReader(asyncio.BufferedProtocol):
             self._ping_or_pong(kind, frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             self._saw_close()
-            close = parse_close(frame.get_payload_as_bytes())
-            if isinstance(close, BadClose):
-                receiver.fail(close.code, close.why)
-            else:
-                receiver.peer_closed(close)
+            self._closed(frame.get_payload_as_bytes())
         elif self._data_type is None and kind is not _CONTINUATION:
-            self._data_type = kind
-            receiver.binary = kind is _BINARY
+            self._fix_data_type(kind)
             if frame.fin:
                 self._whole_message(frame)
             else:
@@ -256,6 +262,22 @@ class FrameReader(asyncio.BufferedProtocol):
             receiver.fail(CloseCode.UNSUPPORTED_DATA, "the first message decides between text and binary")
         else:
             self._fragment(frame)
+
+    def _fix_data_type(self, kind: WSMsgType) -> None:
+        self._data_type = kind
+        self._receiver.binary = kind is _BINARY
+
+    def _closed(self, payload: bytes) -> None:
+        """The peer's CLOSE came, first or as the answer to ours."""
+        receiver = self._receiver
+        if not receiver.is_open:
+            receiver.peer_answered()
+            return
+        close = parse_close(payload)
+        if isinstance(close, BadClose):
+            receiver.fail(close.code, close.why)
+        else:
+            receiver.peer_closed(close)
 
     def _fragment(self, frame: WSFrame) -> None:
         table = self._table

@@ -31,6 +31,10 @@ class FrameScanner:
         self._header = bytearray()
         self._rest = 0
 
+    @property
+    def is_between_frames(self) -> bool:
+        return not (self._rest or self._header)
+
     def next(self, data: memoryview, start: int, max_bytes: int) -> Stretch:
         """Returns the stretch from `start` to the end of the current frame, or of the data."""
         position = start

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64
+from functools import lru_cache
 from hashlib import sha1
 from http import HTTPStatus
-from sys import intern
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -24,9 +24,9 @@ BEARER_PREFIX = "bearer."
 _UPGRADE_HEADERS = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"/[!-\"$-~]*")
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~]*)")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(r"/[!-\"$-~]*")
+_FIELD = re.compile(r"\r\n([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~]*+)(?=\r\n|\Z)")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
 
 
@@ -92,33 +92,35 @@ def head_is_hopeless(head: bytes | bytearray) -> bool:
 
 def parse_request(head: bytes) -> Request | Refusal:
     """Reads a request head, the blank line not included."""
-    request_line, *lines = head.split(b"\r\n")
-    if len(lines) > MAX_HEADERS:
+    text = head.decode("latin-1")  # no pattern lets more than ASCII pass
+    request_line = text.partition("\r\n")[0]
+    count = text.count("\r\n")
+    if count > MAX_HEADERS:
         return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"more than {MAX_HEADERS} headers")
-    match request_line.split(b" "):
+    match request_line.split(" "):
         case [method, target, version] if _TOKEN.fullmatch(method):
             pass
         case _:
             return _bad("malformed request line")
-    if version != b"HTTP/1.1":
-        if re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version):
+    if version != "HTTP/1.1":
+        if re.fullmatch(r"HTTP/[0-9]\.[0-9]", version):
             return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this needs HTTP/1.1")
         return _bad("malformed request line")
-    if method != b"GET":
+    if method != "GET":
         return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only GET", (("Allow", "GET"),))
     if not _TARGET.fullmatch(target):
         return _bad("the request target must be a path")
+    fields = _FIELD.findall(text, len(request_line))
+    if len(fields) != count:
+        return _bad("malformed header")
     headers: dict[str, list[str]] = {}
-    for line in lines:
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            return _bad("malformed header")
-        headers.setdefault(field[1].decode().lower(), []).append(field[2].decode().strip(" \t"))
-    request = Request(target.decode(), headers)
+    for name, value in fields:
+        headers.setdefault(name.lower(), []).append(value.strip(" \t"))
+    request = Request(target, headers)
     if request.all("transfer-encoding") or request.all("content-length") not in ([], ["0"]):
         return _bad("a body is not expected")
     match request.all("host"):
-        case [host] if _HOST.fullmatch(host):
+        case [host] if _host_name(host) is not None:
             return request
         case _:
             return _bad("one Host header is needed")
@@ -145,7 +147,7 @@ def decide(request: Request, peer: str, policy: HandshakePolicy) -> Upgrade | Re
     if not policy.origin_allowed(request.all("origin")):
         return Refusal(HTTPStatus.FORBIDDEN, "origin not allowed")
     offered = request.tokens("sec-websocket-protocol")
-    if not all(_TOKEN.fullmatch(protocol.encode()) for protocol in offered):
+    if not all(_TOKEN.fullmatch(protocol) for protocol in offered):
         return _bad("malformed Sec-WebSocket-Protocol")
     bearers = [entry.removeprefix(BEARER_PREFIX) for entry in offered if entry.startswith(BEARER_PREFIX)]
     if policy.token_in_query and not bearers:
@@ -155,25 +157,27 @@ def decide(request: Request, peer: str, policy: HandshakePolicy) -> Upgrade | Re
     protocols = [entry for entry in offered if not entry.startswith(BEARER_PREFIX)]
     if protocols and SUBPROTOCOL not in protocols:
         return _bad(f"only the subprotocol {SUBPROTOCOL} is spoken here")
+    host = _host_name(request.all("host")[0])
+    assert host is not None, "parse_request has looked"
     return Upgrade(
         key=keys[0],
         subprotocol=SUBPROTOCOL if protocols else None,
         bearer=bearers[0] if bearers else None,
         address=policy.client_address(peer, request.tokens("x-forwarded-for")),
-        host=_host_name(request.all("host")[0]),
+        host=host,
     )
 
 
-def _host_name(host: str) -> str:
-    """A Host header without the port. Interned: clients ask for few."""
+@lru_cache(maxsize=256)
+def _host_name(host: str) -> str | None:
+    """A Host header without the port; None for none. Clients ask for few."""
     match = _HOST.fullmatch(host)
-    assert match is not None, "parse_request has looked"
-    return intern(match[1])
+    return None if match is None else match[1]
 
 
 def _is_key(key: str) -> bool:
     """16 bytes in base64 (RFC 6455 § 4.1)."""
     try:
-        return len(key) == 24 and len(b64decode(key, validate=True)) == 16
-    except binascii.Error:
+        return len(key) == 24 and len(a2b_base64(key, strict_mode=True)) == 16
+    except ValueError:
         return False

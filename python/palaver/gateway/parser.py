@@ -163,10 +163,6 @@ class FrameParser(WSListener):
         self.rest = frame.tail_size
         self.taker.take_frame(frame)
 
-    def forget_close(self) -> None:
-        self.protocol.connection_made(_Report(self._refuse))
-        self.spent = False
-
     def _refuse(self, code: int, why: str) -> None:
         self.broken = self.spent = True
         self.taker.parser_broke(code, why)
@@ -194,13 +190,11 @@ class ParserPool:
         """Takes a parser back. It goes unless it is as good as a new one."""
         if (
             parser.rest == 0
-            and not parser.broken
+            and not parser.spent
             and parser.max_frame_bytes == self._max_frame_bytes
             and len(parser.protocol.get_buffer(-1)) <= LARGE_BUFFER_BYTES
             and len(self._spare) < _SPARE_PARSERS
         ):
-            if parser.spent:
-                parser.forget_close()
             self._spare.append(parser)
 
     def set_max_frame_bytes(self, max_frame_bytes: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, get_args
@@ -49,6 +49,10 @@ class _Video(Struct, rename="camel"):
     hidden: bool = False
 
 
+class _Issuer(Struct):
+    iss: object = None
+
+
 class _Payload(Struct):
     sub: Name
     exp: Seconds
@@ -63,6 +67,10 @@ class _Payload(Struct):
     chaos: bool = False
     diag: bool = False
     video: _Video = msgspec.field(default_factory=_Video)
+
+
+_read_issuer: Final = msgspec.json.Decoder(_Issuer).decode
+_read_payload: Final = msgspec.json.Decoder(_Payload).decode
 
 
 class TokenVerifier:
@@ -142,27 +150,28 @@ class TokenVerifier:
         try:
             # Read once: what `jwt.decode` reads again, and the key that it prepares each time, take 90 of 116 µs.
             header, payload, signature = parts_of(token.encode())
-            unverified = json.loads(payload)
-        except (jwt.PyJWTError, ValueError, RecursionError):
+            issuer = _read_issuer(payload).iss
+        except (jwt.PyJWTError, msgspec.DecodeError, ValueError, RecursionError):
             raise ProtocolError("token_invalid", "the token is not a JWT") from None
-        if not isinstance(unverified, dict):
-            raise ProtocolError("token_invalid", "the token is not a JWT")
         refused = [name for name in REFUSED_HEADERS if name in header]
         if refused:
             raise ProtocolError("token_invalid", f"the token's header must not have {refused[0]}")
-        key, key_id = self._key_of(header.get("kid"), unverified.get("iss"))
+        key, key_id = self._key_of(header.get("kid"), issuer)
         if header.get("alg") != key.algorithm:
             raise ProtocolError("token_invalid", f"this key signs with {key.algorithm} only")
         if not self._signed(token, signature, key):
             raise ProtocolError("token_invalid", "the token's signature does not verify")
         try:
-            return _checked(msgspec.convert(unverified, _Payload)), key_id
+            return _checked(_read_payload(payload)), key_id
         except msgspec.ValidationError as error:
             raise ProtocolError("token_invalid", f"the token's claims do not fit: {error}") from None
 
     @staticmethod
     def _signed(token: str, signature: bytes, key: Key) -> bool:
         """Whether the key signed it, by its own algorithm, whatever the header says (RFC 8725 § 3.1)."""
+        signed = token.rpartition(".")[0].encode()
+        if key.algorithm == "HS256":  # in one call of OpenSSL: 2 µs instead of 6
+            return hmac.compare_digest(hmac.digest(key.prepared, signed, "sha256"), signature)
         algorithm = jwt.get_algorithm_by_name(key.algorithm)
         return bool(algorithm.verify(token.rpartition(".")[0].encode(), key.prepared, signature))
 
