@@ -54,7 +54,7 @@ class Meters:
         return len(self._kept)
 
     def of(self, name: str) -> Meter:
-        meter = self._kept.get(name)
+        meter = self._recent.get(name) or self._kept.get(name)
         if meter is None:
             meter = self._kept[name] = Meter(self._classes)
         self._recent[name] = meter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, get_args
@@ -169,9 +168,6 @@ class TokenVerifier:
     @staticmethod
     def _signed(token: str, signature: bytes, key: Key) -> bool:
         """Whether the key signed it, by its own algorithm, whatever the header says (RFC 8725 § 3.1)."""
-        signed = token.rpartition(".")[0].encode()
-        if key.algorithm == "HS256":  # in one call of OpenSSL: 2 µs instead of 6
-            return hmac.compare_digest(hmac.digest(key.prepared, signed, "sha256"), signature)
         algorithm = jwt.get_algorithm_by_name(key.algorithm)
         return bool(algorithm.verify(token.rpartition(".")[0].encode(), key.prepared, signature))
 
