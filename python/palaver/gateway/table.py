@@ -24,6 +24,9 @@ log = logging.getLogger("palaver.gateway")
 
 WRITE_BYTES = 128 * 1024
 """Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
+MAX_TICK = 0.02
+"""Seconds of deadlines that are met at once, at most: among 15,000 idle clients that is half a millisecond of work, in which all
+others wait. With 0.25 s it was 7."""
 
 
 class Socket(Due, Connection, Protocol):
@@ -68,7 +71,7 @@ class ConnectionTable:
         self.beat = settings.ping_ms / 1000 / BEATS_PER_PING
         """Seconds between two looks at a connection; silence is counted in beats."""
         self.wheel = TimerWheel(
-            min(0.25, max(0.005, min(self.beat, settings.handshake_seconds) / 8)), clock()
+            min(MAX_TICK, max(0.005, min(self.beat, settings.handshake_seconds) / 8)), clock()
         )
         self.next_id = count(1).__next__
         self.scratch = memoryview(bytearray(64 * 1024))
