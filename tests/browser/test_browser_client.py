@@ -15,6 +15,7 @@ from harness.browser import Client, Wire, join_link, participant
 from harness.media import eventually
 from harness.node import RunningNode, running_node
 from harness.web_app import on_loopback
+from palaver.client import connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -148,6 +149,32 @@ async def test_a_session_that_is_over_is_joined_afresh_and_says_so(browser: Brow
         assert await client.get("client.you.peer") != peer
         await other.call("roomInfo", {})
         assert await other.get("client.peers.size") == 1
+
+
+async def test_who_comes_back_to_a_snapshot_is_told_what_a_moderator_closed(browser: Browser) -> None:
+    wire = Wire()
+    async with (
+        running_node(demo=True, media={"embedded": False}, limits={"log_events": 1}) as node,
+        blank_page(browser, node, wire) as page,
+        connect(node.url, node.token("ben", room=ROOM, role="moderator")) as ben,
+    ):
+        await ben.join(ROOM)
+        anna = await Client.make(page, node.url)
+        await anna.get(
+            "{ client.closed = []; client.on('producerClosed', (one) => client.closed.push(one)); }"
+        )
+        await anna.run("join", {"room": ROOM, "token": node.token("anna", room=ROOM)})
+        for id, kind in (("microphone", "audio"), ("camera", "video")):
+            await anna.call("createProducer", {"id": id, "kind": kind, "source": id, "transport": "p2p"})
+        wire.gate.clear()
+        await wire.cut()
+        await ben.call("closeProducer", id="microphone")
+        await ben.call("lockRoom", mode="closed")  # what came before it is forgotten
+        wire.gate.set()
+        await anna.becomes("reconnecting")
+        await anna.call("roomInfo", {})
+        closed = await anna.get("client.closed")
+        assert [(one["id"], one["reason"]) for one in closed] == [("microphone", "missed")]
 
 
 @asynccontextmanager

@@ -61,6 +61,8 @@ class Room:
     def __init__(self, reply: Mapping[str, Any]) -> None:
         self.peers: dict[str, Peer] = {}
         self.producers: dict[str, Producer] = {}
+        self.own: set[str] = _own(reply)
+        """The ids of your own producers."""
         self._head(reply)
         self._take(reply)
 
@@ -87,10 +89,15 @@ class Room:
         """Takes a whole new snapshot, and returns as events what is different, so that listeners have one
         path.
         """
-        peers, producers = self.peers, self.producers
+        peers, producers, own = self.peers, self.producers, self.own
         self._head(reply)
         self._take(reply)
-        return list(self._differences(peers, producers))
+        self.own = _own(reply)
+        closed = own - self.own if reply.get("resumed") and "producers" in reply["you"] else set()
+        return [
+            *(Event("producerClosed", {"id": id, "peer": self.you.id, "reason": "missed"}) for id in closed),
+            *self._differences(peers, producers),
+        ]
 
     def _differences(self, peers: dict[str, Peer], producers: dict[str, Producer]) -> Iterator[Event]:
         stayed = {
@@ -130,10 +137,16 @@ class Room:
                 self.producers[event["id"]] = Producer.from_wire(event.params)
             case "producerClosed":
                 self.producers.pop(event["id"], None)
+                self.own.discard(event["id"])
             case "producerPaused" | "producerResumed" if producer is not None:
                 producer.paused = event.name == "producerPaused"
             case "roomLocked" | "roomUnlocked":
                 self.locked = event.name == "roomLocked"
+
+
+def _own(reply: Mapping[str, Any]) -> set[str]:
+    """The producers of a join reply that are your own."""
+    return {producer["id"] for producer in reply["you"].get("producers", ())}
 
 
 def _same(old: Producer, new: Producer) -> bool:

@@ -13,6 +13,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Literal
 
 from palaver.client.calls import OF_ONE_SOCKET, Call, Calls
@@ -151,6 +152,7 @@ class Session:
             if self.state in ("new", "closed"):
                 raise ConnectionLost(CloseCode.NORMAL, f"{method}: the client is not connected")
             call = self._calls.new(method, params)
+            call.on_result = partial(self._note_own, call)
             if self.state != "reconnecting":
                 self._send(call)
             left = deadline - asyncio.get_running_loop().time()
@@ -160,6 +162,13 @@ class Session:
                 if error.wait is None or error.wait > deadline - asyncio.get_running_loop().time():
                     raise
                 await asyncio.sleep(error.wait)
+
+    def _note_own(self, call: Call, result: dict[str, Any]) -> None:
+        """No event says which producers you have made and closed yourself."""
+        if self.room is not None and call.method == "createProducer":
+            self.room.own.add(result["id"])
+        elif self.room is not None and call.method == "closeProducer":
+            self.room.own.discard(call.params["id"])
 
     async def call_now(
         self,

@@ -194,6 +194,23 @@ async def test_a_snapshot_is_told_as_the_events_that_lead_to_it(node: ScriptedNo
         assert set(room.peers) == {"carol"}
 
 
+async def test_a_producer_of_yours_that_a_snapshot_lacks_was_closed(node: ScriptedNode) -> None:
+    node.answers["createProducer"] = lambda params: {"id": params["id"]}
+    node.answers["closeProducer"] = lambda params: {"changed": True}
+    async with node.client() as client:
+        room = await client.join("r")
+        for id in ("mic", "camera", "screen"):
+            await client.call("createProducer", id=id)
+        await client.call("closeProducer", id="screen")
+        you = {"peer": room.you.id, "identity": "alice", "role": "owner", "producers": [{"id": "camera"}]}
+        node.join_reply = {"resumed": True, "missed": "snapshot", "you": you}
+        node.sockets[0].cut()
+        seen = await events(client, 3)
+        assert names(seen) == ["reconnecting", "producerClosed", "resumed"]
+        assert (seen[1]["id"], seen[1]["peer"]) == ("mic", room.you.id)
+        assert room.own == {"camera"}
+
+
 async def test_a_request_under_way_is_sent_again_after_a_resume(node: ScriptedNode) -> None:
     node.answers["createProducer"] = lambda params: None if len(node.sockets) == 1 else {"id": params["id"]}
     async with node.client() as client:

@@ -72,6 +72,7 @@ export class Palaver extends Emitter {
   #seq = 0;
   /** @type {string | null} */ #ticket = null;
   #ticketFrom = "";
+  /** @type {Set<string>} the ids of your own producers */ #own = new Set();
   /** @type {Route} */ #route;
   /** @type {any} */ #request = null;
   /** @type {number | undefined} */ #heartbeat;
@@ -116,7 +117,12 @@ export class Palaver extends Emitter {
   call(method, params = {}, { timeoutMs = CALL_MS } = {}) {
     if (this.state === "closed" || this.state === "idle")
       return Promise.reject(new PalaverError(`${method}: not in a room`, "wrong_state"));
-    return this.#call(method, params, timeoutMs, this.state === "joined");
+    return this.#call(method, params, timeoutMs, this.state === "joined", (result) => {
+      // No event says which producers you have made and closed yourself.
+      if (method === "createProducer") this.#own.add(result.id);
+      else if (method === "closeProducer") this.#own.delete(params.id);
+      return result;
+    });
   }
 
   /** Leaves the room and closes. Never rejects. */
@@ -314,7 +320,7 @@ export class Palaver extends Emitter {
     else if (type === "peerRole" && peer) peer.role = params.role;
     else if (type === "producerAdded" && params.peer !== this.you?.peer)
       this.producers.set(params.id, { paused: false, ...params });
-    else if (type === "producerClosed") this.producers.delete(params.id);
+    else if (type === "producerClosed") (this.producers.delete(params.id), this.#own.delete(params.id));
     else if (type === "producerPaused" && producer) producer.paused = params.paused ?? true;
     else if (type === "producerResumed" && producer) producer.paused = false;
     else if (type === "roomLocked") this.room.locked = params.mode ?? true;
@@ -350,10 +356,14 @@ export class Palaver extends Emitter {
     const producers = new Map(
       reply.producers.filter(({ peer }) => peer !== reply.you.peer).map((one) => [one.id, { ...one }]),
     );
-    const [oldPeers, oldProducers] = [this.peers, this.producers];
+    const [oldPeers, oldProducers, oldOwn] = [this.peers, this.producers, this.#own];
     Object.assign(this, { you: reply.you, room: reply.room, peers, producers });
+    this.#own = new Set((reply.you.producers ?? []).map(({ id }) => id));
     /** `fresh`: a new session, so that everything that you had made in the room is gone. */
     this.emit("snapshot", { fresh });
+    if (!fresh && reply.you.producers)
+      for (const id of oldOwn)
+        if (!this.#own.has(id)) this.emit("producerClosed", { id, peer: reply.you.peer, reason: "missed" });
     for (const [id, { peer }] of oldProducers) if (!producers.has(id)) this.emit("producerClosed", { id, peer });
     for (const peer of oldPeers.keys()) if (!peers.has(peer)) this.emit("peerLeft", { peer, reason: "timeout" });
     for (const [id, peer] of peers) {
