@@ -26,7 +26,7 @@ WRITE_BYTES = 128 * 1024
 """Most bytes joined for one write, about. What a stalled write leaves in the transport cannot be taken back."""
 MAX_TICK = 0.02
 """Seconds of deadlines that are met at once, at most: among 15,000 idle clients that is 0.2 ms of work, in which all others wait.
-With 0.25 s it was 1 to 3 ms, and as much for the pings that are written then."""
+With 0.25 s it was 1 to 3 ms."""
 
 
 class Socket(Due, Connection, Protocol):
