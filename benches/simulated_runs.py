@@ -1,7 +1,8 @@
 """Scenarios of the simulator and what each seed of them gave: a line for each run in benches/simulated.
 
 What was made of other sources or another scenario counts no more, unless `vouch` has found that today's sources give the
-same: a run is its seed and nothing else, so one that comes out again to the last digit speaks for those made beside it.
+same: a run is its seed and nothing else, so one that comes out again to the last digit speaks for those made beside it. A
+measure that no bar asks for may have come out otherwise, because it is taken otherwise: then it is forgotten.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Scenario:
         said = tomllib.loads(self.path.read_text())
         self.title, self.bars = said["title"], said.get("bars", [])
         self.compared = said.get("compared", [])
+        # Besides what is shown, how many inputs all engines had: as good as proof that they did the same.
+        self._asked = {"handled", *(bar["measure"] for bar in [*self.bars, *self.compared])}
         self.all = ["ours", *said.get("rivals", [])]
         # Titles and bars may change: what they judge stays the same.
         telling = {
@@ -76,10 +79,12 @@ class Scenario:
                 older.setdefault(run["sources"], []).append(run)
         found = []
         for before, runs in older.items():
-            same = self._run(whose, runs[0]["seed"])["measures"] == runs[0]["measures"]
-            if same:
-                self._keep(*(run | {"sources": sources()} for run in runs))
-            found.append(f"{len(runs)} of {before} {'come out the same' if same else 'come out otherwise'}")
+            again, first = self._run(whose, runs[0]["seed"])["measures"], runs[0]["measures"]
+            other = {name for name in {*again, *first} if again.get(name) != first.get(name)}
+            if not other & self._asked:
+                self._keep(*(_without(other, run) | {"sources": sources()} for run in runs))
+            outcome = "the same" if not other else f"otherwise in {', '.join(sorted(other))}"
+            found.append(f"{len(runs)} of {before} come out {outcome}")
         return f"{self.name}, {whose}: {', '.join(found)}" if found else None
 
     def _run(self, whose: str, seed: int) -> Run:
@@ -111,3 +116,7 @@ class Scenario:
             whole = self._place.with_suffix(".part")
             whole.write_text("".join(f"{json.dumps(run)}\n" for _, run in sorted(self._runs.items())))
             whole.replace(self._place)
+
+
+def _without(names: set[str], run: Run) -> Run:
+    return run | {"measures": {name: value for name, value in run["measures"].items() if name not in names}}
