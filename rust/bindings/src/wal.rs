@@ -116,7 +116,7 @@ impl WriteAheadLog {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.log.with(|log| log.close())).map_err(Broken::from)?)
+        Ok(py.detach(|| self.log.close()).map_err(Broken::from)?)
     }
 
     fn __enter__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {

@@ -37,6 +37,8 @@ pub struct Log {
     synced: u64,
     /// Since when something waits to be forced to the disk.
     waits_since: Option<Instant>,
+    /// Whether that is under way. The system tells an error of the disk once: a second sync meanwhile could miss it.
+    is_forcing: bool,
     /// None after a failure that leaves the file in doubt, and when closed.
     file: Option<Arc<File>>,
     lock: Option<File>,
@@ -97,6 +99,7 @@ impl Log {
             length: bytes.len() as u64,
             synced: bytes.len() as u64,
             waits_since: None,
+            is_forcing: false,
             file: Some(Arc::new(file)),
             lock: Some(lock),
             scratch: Vec::new(),
@@ -150,7 +153,9 @@ impl Log {
         let since = *self.waits_since.get_or_insert(now);
         match self.policy {
             Policy::Always => self.sync()?,
-            Policy::Interval if now.duration_since(since) >= self.interval => self.sync()?,
+            Policy::Interval if !self.is_forcing && now.duration_since(since) >= self.interval => {
+                self.sync()?
+            }
             Policy::Interval | Policy::Never => {}
         }
         Ok(self.writer.next_seq().wrapping_sub(1))
@@ -207,15 +212,18 @@ impl Log {
         self.note(&written, forced)
     }
 
-    /// What has been written and not been forced to the disk.
-    pub(crate) fn written(&self) -> Result<Option<Written>, Failure> {
+    /// What has been written and not been forced to the disk; whoever asks forces it, and then calls `note`.
+    pub(crate) fn written(&mut self) -> Result<Option<Written>, Failure> {
         let Some(file) = &self.file else { return Err(Failure::Broken(self.path.clone())) };
         let written = || Written { file: Arc::clone(file), length: self.length, at: Instant::now() };
-        Ok(self.waits_since.map(|_| written()))
+        let written = self.waits_since.map(|_| written());
+        self.is_forcing = written.is_some();
+        Ok(written)
     }
 
     /// Notes whether it was forced to the disk. What was appended meanwhile waits on.
     pub(crate) fn note(&mut self, written: &Written, forced: io::Result<()>) -> Result<(), Failure> {
+        self.is_forcing = false;
         if !self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, &written.file)) {
             return Ok(()); // closed, or begun anew: what it held is contained in a saved state
         }

@@ -17,6 +17,8 @@ pub struct SharedLog {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    /// Held by whoever forces the log to the disk, and taken before `state`: of two at once one could miss the other's error.
+    turn: Mutex<()>,
     /// Something waits to be synced, or all is over.
     called: Condvar,
 }
@@ -49,13 +51,24 @@ impl Shared {
             let wait = due.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
                 state = self.called.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-            } else if let Ok(Some(written)) = state.log.written() {
+            } else {
                 drop(state);
-                let forced = written.force();
+                let _ = self.sync(); // the log remembers
                 state = self.lock();
-                let _ = state.log.note(&written, forced); // the log remembers
             }
         }
+    }
+
+    /// Forces the log to the disk without a hold of it.
+    fn sync(&self) -> Result<(), Failure> {
+        let _turn = self.take_turn();
+        let Some(written) = self.lock().log.written()? else { return Ok(()) };
+        let forced = written.force();
+        self.lock().log.note(&written, forced)
+    }
+
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +77,7 @@ impl SharedLog {
     #[must_use]
     pub fn new(log: Log) -> Self {
         let state = Mutex::new(State { log, has_thread: false, idles: false, ends: false });
-        Self { shared: Arc::new(Shared { state, called: Condvar::new() }) }
+        Self { shared: Arc::new(Shared { state, turn: Mutex::new(()), called: Condvar::new() }) }
     }
 
     /// Does something with the log, which nobody else touches meanwhile.
@@ -83,9 +96,13 @@ impl SharedLog {
 
     /// As [`Log::sync`]; meanwhile others can append.
     pub fn sync(&self) -> Result<(), Failure> {
-        let Some(written) = self.shared.lock().log.written()? else { return Ok(()) };
-        let forced = written.force();
-        self.shared.lock().log.note(&written, forced)
+        self.shared.sync()
+    }
+
+    /// As [`Log::close`], after a sync that is under way.
+    pub fn close(&self) -> Result<(), Failure> {
+        let _turn = self.shared.take_turn();
+        self.shared.lock().log.close()
     }
 
     fn spawn(&self) -> io::Result<()> {
